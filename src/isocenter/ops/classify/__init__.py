@@ -1,0 +1,13 @@
+"""From images or features to predictions."""
+
+from typing import Any
+
+from isocenter.core.registry import stage_dir, stage_member
+
+
+def __getattr__(name: str) -> Any:
+    return stage_member("classify", name)
+
+
+def __dir__() -> list[str]:
+    return stage_dir("classify")

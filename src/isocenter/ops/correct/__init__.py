@@ -1,0 +1,13 @@
+"""Undo what the acquisition did: bias, rings, illumination, motion."""
+
+from typing import Any
+
+from isocenter.core.registry import stage_dir, stage_member
+
+
+def __getattr__(name: str) -> Any:
+    return stage_member("correct", name)
+
+
+def __dir__() -> list[str]:
+    return stage_dir("correct")

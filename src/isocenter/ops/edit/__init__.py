@@ -1,0 +1,13 @@
+"""Corrections of labels, recorded so that they replay."""
+
+from typing import Any
+
+from isocenter.core.registry import stage_dir, stage_member
+
+
+def __getattr__(name: str) -> Any:
+    return stage_member("edit", name)
+
+
+def __dir__() -> list[str]:
+    return stage_dir("edit")

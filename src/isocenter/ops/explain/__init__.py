@@ -1,0 +1,13 @@
+"""Show what a prediction rests on."""
+
+from typing import Any
+
+from isocenter.core.registry import stage_dir, stage_member
+
+
+def __getattr__(name: str) -> Any:
+    return stage_member("explain", name)
+
+
+def __dir__() -> list[str]:
+    return stage_dir("explain")
