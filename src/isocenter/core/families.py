@@ -467,9 +467,13 @@ class Surfacer(_OnImages):
 
 
 class Extractor(_OnImages):
-    """Image, region -> Features: one row per segment."""
+    """Image, region -> Features: one row per segment.
+
+    ``uses_values`` is False for extractors that look at the region alone (shape).
+    """
 
     family: ClassVar[str] = "Extractor"
+    uses_values: ClassVar[bool] = True
 
     def columns(self, context: Context) -> tuple[Column, ...]:
         """Return the columns, with units that may depend on the image's quantity and grid."""
@@ -479,32 +483,49 @@ class Extractor(_OnImages):
         """Return the measurements of every segment of `region` in `image`.
 
         `compute(array, context)` is called once per segment with ``context.region`` and returns column name ->
-        value; a column it leaves out is NaN. It must cope with an empty region.
+        value; a column it leaves out is NaN. It must cope with an empty region. Time points and channels that
+        it does not take itself become rows of their own, named ``lesion [t=3]`` or ``lesion [red]``.
         """
         _refuse_labels(self.name, image)
         core = self._core(image)
-        if core != image.dims:
-            raise ContentError(
-                f"{self.name} measures images with axes {' '.join(core)}, but was given {' '.join(image.dims)}: "
-                "take one time point or channel first."
-            )
         image.geometry.require_match(region.geometry, ("the image", "the region"))
         notes: list[str] = []
-        array = np.asarray(image.array)
         rows, names = [], []
         columns: tuple[Column, ...] | None = None
-        for name, mask in _masks(region):
-            context = self._context(image, core, seed, threads, notes, region=mask)
-            columns = columns or self.columns(context)
-            values: Mapping[str, Any] = self.compute(array, context)
-            unknown = set(values) - {c.name for c in columns}
-            if unknown:
-                raise ParameterError(f"{self.name} computed undeclared columns {sorted(unknown)}.")
-            rows.append(tuple(values.get(c.name, float("nan")) for c in columns))
-            names.append(name)
+        for suffix, block, masks in self._frames(image, region, core):
+            for name, mask in masks:
+                context = self._context(image, core, seed, threads, notes, region=mask)
+                columns = columns or self.columns(context)
+                values: Mapping[str, Any] = self.compute(block, context)
+                unknown = set(values) - {c.name for c in columns}
+                if unknown:
+                    raise ParameterError(f"{self.name} computed undeclared columns {sorted(unknown)}.")
+                rows.append(tuple(values.get(c.name, float("nan")) for c in columns))
+                names.append(name + suffix)
         if columns is None:
             columns = self.columns(self._context(image, core, seed, threads, notes))
         return Features(columns, tuple(rows), tuple(names), self.traced((image, region), seed, notes))
+
+    def _frames(
+        self, image: Image, region: LabelMap | MaskStack, core: tuple[str, ...]
+    ) -> Iterator[tuple[str, Array, Iterator[tuple[str, npt.NDArray[np.bool_]]]]]:
+        """Yield (row suffix, samples, named masks) of every time point and channel that is measured on its own."""
+        looped = [d for d in image.dims if d not in core]
+        in_time = isinstance(region, LabelMap) and "t" in region.dims
+        if in_time and ("t" not in looped or region.shape[0] != image.shape[0]):
+            raise ContentError(
+                f"{self.name} was given a region of {region.array.shape[0]} time points for an image of axes "
+                f"{' '.join(image.dims)}: expected the same time points in both."
+            )
+        for index, block in _blocks(image, core):
+            place = dict(zip(looped, index, strict=True))
+            if not self.uses_values and any(k for d, k in place.items() if d != "t" or not in_time):
+                continue  # the shape of a region is the same in every channel and time point
+            labels = [f"t={k}" if d == "t" else (image.channels[k] if image.channels else f"c={k}") for d, k in place.items()]
+            if not self.uses_values:
+                labels = [f"t={place['t']}"] if in_time else []
+            part = region.at(t=place["t"]) if in_time and isinstance(region, LabelMap) else region
+            yield (f" [{', '.join(labels)}]" if labels else ""), block, _masks(part)
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return that features come out; raises where the grids differ."""
