@@ -1,0 +1,84 @@
+# Two commands on a fresh machine:
+#
+#   make demo    the core install and the main job on phantoms and on real images
+#   make test    all that is tested, and all tests
+#
+# Both make .venv from constraints.txt first; a second call sets nothing up again.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+OUT ?= demo-output
+WORKERS ?= 2
+export ISOCENTER_SHARED ?= $(abspath ../shared)
+
+# The first Python that fits and can make a virtual environment; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11 python; do \
+	if "$$p" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
+	then command -v "$$p"; break; fi; done)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+INPUTS := pyproject.toml constraints.txt
+
+.PHONY: help demo test check lint types imports format docs bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "isocenter needs Python 3.11, 3.12 or 3.13 with its venv module, and none was found on PATH:" >&2; \
+		echo "install one (Debian and Ubuntu: apt install python3 python3-venv) or name it: make demo PYTHON=/path/to/python3.12" >&2; \
+		exit 1; fi
+	@echo "Setting up $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+# Each stamp is rewritten when pyproject.toml or constraints.txt is newer than it.
+$(VENV)/.core: $(INPUTS) | $(BIN)/python
+	@echo "Installing isocenter from constraints.txt (one to three minutes)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(INPUTS) | $(BIN)/python
+	@echo "Installing isocenter and all that its tests use from constraints.txt (one to three minutes)"
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.docs: $(INPUTS) | $(BIN)/python
+	@$(PIP) --editable '.[docs]'
+	@touch $@ $(VENV)/.core
+
+demo: $(VENV)/.core ## set up the core and run the main job on phantoms and on real images
+	@$(BIN)/isocenter demo -o $(OUT)
+
+test: $(VENV)/.test ## set up all that is tested and run all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: lint types imports ## everything that .ci/run asks besides the tests
+
+lint: $(VENV)/.test ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.test ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.test ## who may import whom
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.test ## put every file into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(VENV)/.docs ## build the site into site/
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+bench: $(VENV)/.core ## compare with other packages, in an environment of its own (.venvs/bench)
+	@$(MAKE) --no-print-directory -C benchmarks ROOT="$(CURDIR)" PYTHON="$(abspath $(BIN)/python)"
+
+clean: ## remove everything that was built
+	@rm -rf $(VENV) .venvs build dist site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
