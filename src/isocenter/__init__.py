@@ -51,7 +51,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     },
 }  # fmt: skip
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604  # strings all: the names of the table above
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-""""""
+"""The command line: parses and shows, nothing else."""

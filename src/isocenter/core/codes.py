@@ -63,7 +63,13 @@ STRUCTURES: dict[str, Structure] = {
     "gtv": Structure(Code("108369006", "SCT", "Neoplasm"), MORPHOLOGY, (230, 60, 60)),
 }
 
-_ALIASES = {"lung right": "right lung", "lung left": "left lung", "tumor": "tumour", "nucleus": "nuclei", "nodule": "nodule candidate"}
+_ALIASES = {
+    "lung right": "right lung",
+    "lung left": "left lung",
+    "tumor": "tumour",
+    "nucleus": "nuclei",
+    "nodule": "nodule candidate",
+}
 
 
 def structure(name: str) -> Structure | None:

@@ -42,8 +42,7 @@ def working_dtype(dtype: Any) -> np.dtype[Any]:
     if kind.kind in "fiub":
         return np.dtype(np.float32)
     raise ContentError(
-        f"Voxels of type {kind} hold no single real value; expected integers or floats: "
-        "take the magnitude or one channel first."
+        f"Voxels of type {kind} hold no single real value; expected integers or floats: take the magnitude or one channel first."
     )
 
 

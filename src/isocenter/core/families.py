@@ -91,7 +91,9 @@ def _spatial_mask(region: LabelMap | None, image: Image) -> npt.NDArray[np.bool_
 class _OnImages(Operation):
     """Shared by the families that take an image first: checks, loops, notes."""
 
-    def _context(self, image: Image, core: tuple[str, ...], seed: int, threads: int | None, notes: list[str], **more: Any) -> Context:
+    def _context(
+        self, image: Image, core: tuple[str, ...], seed: int, threads: int | None, notes: list[str], **more: Any
+    ) -> Context:
         return Context(
             geometry=image.geometry,
             dims=core,
@@ -158,7 +160,9 @@ class Filter(_OnImages):
         def one(block: Array) -> Array:
             result = np.asarray(self.compute(block.astype(dtype, copy=False), context))
             if result.shape != block.shape:
-                raise ContentError(f"{self.name} returned samples of shape {result.shape} for {block.shape}: a filter keeps the grid.")
+                raise ContentError(
+                    f"{self.name} returned samples of shape {result.shape} for {block.shape}: a filter keeps the grid."
+                )
             return result.astype(dtype, copy=False)
 
         array = self._map(image, core, one)
@@ -191,7 +195,9 @@ class ReferenceFilter(_OnImages):
         dtype = working_dtype(image.dtype)
         other = np.asarray(reference.array).astype(dtype, copy=False)
         context = self._context(image, core, seed, threads, notes, reference=other)
-        array = self._map(image, core, lambda b: np.asarray(self.compute(b.astype(dtype, copy=False), context)).astype(dtype, copy=False))
+        array = self._map(
+            image, core, lambda b: np.asarray(self.compute(b.astype(dtype, copy=False), context)).astype(dtype, copy=False)
+        )
         return image.replace(array=array, provenance=self.traced((image, reference), seed, notes))
 
     def resolve(self, *specs: Spec) -> Spec:
@@ -280,7 +286,9 @@ class Reconstructor(Operation):
         """Return the image; `compute(array, context)` returns an `Image` (``context.reference`` is None)."""
         notes: list[str] = []
         geometry = raw.geometry or Geometry.pixels((1,))
-        context = Context(geometry=geometry, dims=raw.axes, seed=seed, threads=threads or default_threads(), name=self.name, notes=notes)
+        context = Context(
+            geometry=geometry, dims=raw.axes, seed=seed, threads=threads or default_threads(), name=self.name, notes=notes
+        )
         image: Image = self.reconstruct(raw, context)
         return image.replace(provenance=self.traced((raw,), seed, notes))
 
@@ -376,7 +384,9 @@ class Segmenter(_OnImages):
         spatial = tuple(d for d in core if d in SPATIAL)
         looped = [d for d in image.dims if d not in core]
         if "c" in looped:
-            raise ContentError(f"{self.name} labels one channel, but the image has {image.shape[image.dims.index('c')]}: take one channel first.")
+            raise ContentError(
+                f"{self.name} labels one channel, but the image has {image.shape[image.dims.index('c')]}: take one channel first."
+            )
         parts = [np.asarray(self.compute(block, context)) for _, block in _blocks(image, core)]
         array = np.stack(parts) if looped else parts[0]
         dims = (*looped, *spatial)
@@ -384,7 +394,9 @@ class Segmenter(_OnImages):
             array = array.astype(np.uint8)
         top = int(array.max()) if array.size else 0
         provenance = self.traced((image, region), seed, notes)
-        return LabelMap(array, dims, image.geometry, self.table(top), modality=image.modality, times=image.times, provenance=provenance)
+        return LabelMap(
+            array, dims, image.geometry, self.table(top), modality=image.modality, times=image.times, provenance=provenance
+        )
 
     def table(self, highest: int) -> tuple[Segment, ...]:
         """Return the segment table for labels up to `highest`."""
@@ -448,7 +460,9 @@ class Surfacer(_OnImages):
         vertices = labels.geometry.to_world(index)
         if np.linalg.det(labels.geometry.affine[:3, :3]) < 0:  # a mirrored grid turns the faces inside out
             faces = np.asarray(faces)[:, ::-1]
-        row = labels.segment(self.label) if self.label is not None else (labels.segments[0] if len(labels.segments) == 1 else None)
+        row = (
+            labels.segment(self.label) if self.label is not None else (labels.segments[0] if len(labels.segments) == 1 else None)
+        )
         return Mesh(
             vertices,
             faces,
@@ -511,8 +525,8 @@ class Extractor(_OnImages):
     ) -> Iterator[tuple[str, Array, Iterator[tuple[str, npt.NDArray[np.bool_]]]]]:
         """Yield (row suffix, samples, named masks) of every time point and channel that is measured on its own."""
         looped = [d for d in image.dims if d not in core]
-        in_time = isinstance(region, LabelMap) and "t" in region.dims
-        if in_time and ("t" not in looped or region.shape[0] != image.shape[0]):
+        in_time = "t" in region.dims
+        if in_time and ("t" not in looped or region.array.shape[0] != image.shape[0]):
             raise ContentError(
                 f"{self.name} was given a region of {region.array.shape[0]} time points for an image of axes "
                 f"{' '.join(image.dims)}: expected the same time points in both."
@@ -533,7 +547,9 @@ class Extractor(_OnImages):
         self.check_image(image)
         if len(specs) < 2 or specs[1].kind not in ("LabelMap", "MaskStack"):
             given = specs[1].kind if len(specs) > 1 else "nothing"
-            raise ContentError(f"{self.name} measures an image in a region, but would be given {given} as region: expected a label map.")
+            raise ContentError(
+                f"{self.name} measures an image in a region, but would be given {given} as region: expected a label map."
+            )
         if image.geometry is not None and specs[1].geometry is not None:
             image.geometry.require_match(specs[1].geometry, ("the image", "the region"))
         return Spec("Features")
@@ -562,7 +578,9 @@ class Measure(_OnImages):
         core = self._core(image)
         notes: list[str] = []
         context = self._context(image, core, seed, threads, notes, region=_spatial_mask(region, image))
-        scores: Mapping[str, Score] = self.compute(np.asarray(image.array).astype(working_dtype(image.dtype), copy=False), context)
+        scores: Mapping[str, Score] = self.compute(
+            np.asarray(image.array).astype(working_dtype(image.dtype), copy=False), context
+        )
         return Scores(scores, self.traced((image, region), seed, notes))
 
     def resolve(self, *specs: Spec) -> Spec:
@@ -642,7 +660,9 @@ class Detector(_OnImages):
 
     family: ClassVar[str] = "Detector"
 
-    def __call__(self, image: Image, region: LabelMap | None = None, /, *, seed: int = 0, threads: int | None = None) -> Points | Boxes:
+    def __call__(
+        self, image: Image, region: LabelMap | None = None, /, *, seed: int = 0, threads: int | None = None
+    ) -> Points | Boxes:
         """Return what was found; `compute` returns `Points` or `Boxes`."""
         core = self._core(image)
         notes: list[str] = []
@@ -666,10 +686,14 @@ class SignalFilter(Operation):
         """Return the filtered signal; `compute` is handed (channels, samples) and ``context.spacing`` of 1 / rate s."""
         notes: list[str] = []
         grid = Geometry.regular((signal.array.shape[1],), (1.0 / signal.rate,))
-        context = Context(geometry=grid, dims=("c", "x"), seed=seed, threads=threads or default_threads(), name=self.name, notes=notes)
+        context = Context(
+            geometry=grid, dims=("c", "x"), seed=seed, threads=threads or default_threads(), name=self.name, notes=notes
+        )
         array = np.asarray(self.compute(signal.array.astype(working_dtype(signal.array.dtype), copy=False), context))
         if array.shape != signal.array.shape:
-            raise ContentError(f"{self.name} returned {array.shape} for {signal.array.shape}: a signal filter keeps channels and rate.")
+            raise ContentError(
+                f"{self.name} returned {array.shape} for {signal.array.shape}: a signal filter keeps channels and rate."
+            )
         return Signal(array, signal.rate, signal.channels, signal.unit, signal.start, self.traced((signal,), seed, notes))
 
 

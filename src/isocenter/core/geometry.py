@@ -260,7 +260,8 @@ class Geometry:
 
     @cached_property
     def _inverse(self) -> FloatArray:
-        return np.linalg.pinv(self.affine[:3, : self.ndim])
+        result: FloatArray = np.linalg.pinv(self.affine[:3, : self.ndim]).astype(np.float64)
+        return result
 
     def to_index(self, points: npt.ArrayLike) -> FloatArray:
         """Map positions (..., 3) in mm to continuous indices (..., n), projecting onto the grid where n < 3."""
@@ -271,9 +272,8 @@ class Geometry:
     def contains(self, points: npt.ArrayLike, margin: float = 0.5) -> npt.NDArray[np.bool_]:
         """Return which positions (..., 3) in mm lie within `margin` samples of a sample centre of the grid."""
         index = self.to_index(points)
-        inside: npt.NDArray[np.bool_] = (
-            (index >= -margin - 1e-9) & (index <= np.asarray(self.shape) - 1 + margin + 1e-9)
-        ).all(axis=-1)
+        within = (index >= -margin - 1e-9) & (index <= np.asarray(self.shape) - 1 + margin + 1e-9)
+        inside: npt.NDArray[np.bool_] = np.asarray(within.all(axis=-1))
         return inside
 
     def corners(self) -> FloatArray:

@@ -81,8 +81,7 @@ class Image:
         known = [d for d in DIMS if d in dims]
         if list(dims) != known:
             raise ParameterError(
-                f"Dims {dims}: expected a subset of ('t', 'c', 'z', 'y', 'x') in that order; "
-                "reorder the array's axes to match."
+                f"Dims {dims}: expected a subset of ('t', 'c', 'z', 'y', 'x') in that order; reorder the array's axes to match."
             )
         shape = tuple(self.array.shape)
         if len(shape) != len(dims):

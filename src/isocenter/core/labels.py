@@ -194,7 +194,7 @@ class LabelMap(Image):
         ContentError
             If two masks overlap; use a `MaskStack` for those.
         """
-        rows = []
+        rows: list[Segment] = []
         dtype = np.uint8 if len(masks) < 256 else np.uint16
         array: npt.NDArray[Any] | None = None
         for value, (name, mask) in enumerate(masks.items(), start=1):

@@ -64,9 +64,7 @@ class Spec:
         """Return the spec of a value that exists."""
         if isinstance(value, Image):
             samples = int(np.prod(value.shape, dtype=np.int64))
-            return cls(
-                type(value).__name__, value.dims, value.dtype.str, value.geometry, value.modality, value.quantity, samples
-            )
+            return cls(type(value).__name__, value.dims, value.dtype.str, value.geometry, value.modality, value.quantity, samples)
         geometry = getattr(value, "geometry", None)
         array = getattr(value, "array", None)
         samples = 0 if array is None else int(np.prod(array.shape, dtype=np.int64))

@@ -53,7 +53,7 @@ def digest_array(array: Any, *context: Any) -> str:
     if data.dtype.byteorder == ">":
         data = data.astype(data.dtype.newbyteorder("<"))
     hasher = hashlib.sha256(canonical_json([str(data.dtype.str), list(data.shape), list(context)]).encode())
-    hasher.update(memoryview(np.ascontiguousarray(data)).cast("B") if data.size else b"")
+    hasher.update(np.ascontiguousarray(data).data.cast("B") if data.size else b"")
     return "sha256:" + hasher.hexdigest()
 
 
@@ -171,7 +171,8 @@ class Provenance:
     def notes(self) -> tuple[str, ...]:
         """Every note of every source and step, in order."""
         found: dict[str, None] = {}
-        for entry in (*self.sources, *self.steps):
+        entries: tuple[Source | StepRecord, ...] = (*self.sources, *self.steps)
+        for entry in entries:
             for note in entry.notes:
                 found.setdefault(note)
         return tuple(found)

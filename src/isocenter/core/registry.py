@@ -105,9 +105,7 @@ class Entry:
             annotation = ast.unparse(item.annotation)
             if annotation.startswith("ClassVar") or item.target.id.startswith("_"):
                 continue
-            found.append(
-                Parameter(item.target.id, annotation, _default(item.value), meanings.get(item.target.id, ""))
-            )
+            found.append(Parameter(item.target.id, annotation, _default(item.value), meanings.get(item.target.id, "")))
         return tuple(found)
 
     def load(self) -> Any:

@@ -182,7 +182,13 @@ class Scores(Mapping[str, Score]):
     def digest(self) -> str:
         """Digest of every score."""
         rows = [
-            [k, _json_number(float(s.value)), s.unit, None if s.interval is None else [_json_number(float(v)) for v in s.interval], s.n]
+            [
+                k,
+                _json_number(float(s.value)),
+                s.unit,
+                None if s.interval is None else [_json_number(float(v)) for v in s.interval],
+                s.n,
+            ]
             for k, s in self.values_by_name.items()
         ]
         return digest_json(["Scores", rows])

@@ -70,7 +70,9 @@ class Study:
             return self.slots[name]
         except KeyError:
             known = list(self.slots)
-            raise UnknownNameError(f"No slot '{name}' in study {self.pseudonym}: it has {known}.{did_you_mean(name, known)}") from None
+            raise UnknownNameError(
+                f"No slot '{name}' in study {self.pseudonym}: it has {known}.{did_you_mean(name, known)}"
+            ) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self.slots

@@ -200,10 +200,12 @@ class _InverseDisplacement(Transform):
         return guess
 
     def inverse(self) -> Transform:
+        """Return the field itself."""
         return self.forward
 
     @cached_property
     def digest(self) -> str:
+        """Digest of the field, marked as its inverse."""
         return digest_json(["inverse", self.forward.digest])
 
 

@@ -1,1 +1,1 @@
-""""""
+"""Data, splits, training, packages."""

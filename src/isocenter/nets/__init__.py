@@ -1,1 +1,1 @@
-""""""
+"""Networks, tensor to tensor; one network, one file."""

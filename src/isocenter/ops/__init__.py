@@ -1,1 +1,1 @@
-""""""
+"""Operations: one file, one operation, in the stages that a study passes through."""

@@ -1,1 +1,1 @@
-""""""
+"""De-identification, envelopes, signatures, the ledger."""

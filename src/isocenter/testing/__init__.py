@@ -1,1 +1,1 @@
-""""""
+"""Phantoms of known truth, Hypothesis strategies and contract suites, shipped to users."""

@@ -1,1 +1,1 @@
-""""""
+"""Figures, scenes and reports: composed here, written by io."""

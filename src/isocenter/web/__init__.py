@@ -1,1 +1,1 @@
-""""""
+"""The site: shows what the jobs do."""
