@@ -1,0 +1,138 @@
+"""Otsu's threshold from a histogram.
+
+References
+----------
+Otsu. A threshold selection method from gray-level histograms. IEEE Trans. Syst. Man Cybern. 9 (1979) 62-66.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.core.errors import ContentError, ParameterError
+from isocenter.kernels.threads import kernel_input, numba_threads
+
+__all__ = ["histogram", "otsu", "split"]
+
+#: Integers that span more values than this are binned like floats: one bin per value would take too much memory.
+_WIDEST = 1 << 22
+
+
+def otsu(array: npt.ArrayLike, region: npt.ArrayLike | None = None, bins: int = 256, threads: int = 1) -> float:
+    """Return the threshold that parts values into two classes with the largest variance between them.
+
+    Parameters
+    ----------
+    array
+        Finite values. Integers are counted value by value; floats in `bins` bins between their extremes.
+    region
+        Bool, same shape: count only there.
+    bins
+        Bins for floats.
+    threads
+        Threads to use; the result does not depend on it.
+
+    Returns
+    -------
+    float
+        The bin centre (the value, for integers) that ends the lower class: the upper one is ``array > threshold``.
+        Where all values are equal, that value.
+
+    Raises
+    ------
+    ContentError
+        If there is no value to look at.
+    """
+    counts, centers = histogram(array, region, bins, threads)
+    return float(centers[split(counts, centers)])
+
+
+def split(counts: npt.NDArray[np.int64], centers: npt.NDArray[np.float64]) -> int:
+    """Return the index of the last bin of the lower class."""
+    weights = counts.astype(np.float64)
+    shifted = centers - centers[0]  # keeps the sums small, and changes no variance
+    below = np.cumsum(weights)
+    first = np.cumsum(weights * shifted)
+    above, second = below[-1] - below, first[-1] - first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (first / below - second / above) ** 2
+    # An empty class has no mean: such a split parts nothing.
+    between[(below == 0) | (above == 0)] = -1.0
+    best = int(np.argmax(between))
+    return best if between[best] >= 0 else 0
+
+
+def histogram(
+    array: npt.ArrayLike, region: npt.ArrayLike | None = None, bins: int = 256, threads: int = 1
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Count values: one bin per integer, or `bins` equal ones between the smallest and the largest float.
+
+    Parameters
+    ----------
+    array, region, bins, threads
+        As of `otsu`.
+
+    Returns
+    -------
+    counts, centers : numpy.ndarray
+        Samples per bin, and the middle of each bin.
+    """
+    if bins < 2:
+        raise ParameterError(f"{bins} bins: expected two or more.")
+    data = np.asarray(array)
+    values = data.ravel() if region is None else data[np.asarray(region, dtype=np.bool_)]
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
+    if not values.size:
+        raise ContentError("No samples to find a threshold in: expected a region that is not empty.")
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ContentError("Values that are not finite: expected finite intensities to find a threshold in; replace them first.")
+    if values.dtype.kind in "iu" and int(high) - int(low) < _WIDEST:
+        count = int(high) - int(low) + 1
+        with numba_threads(threads) as parts:
+            table = _count_integers(kernel_input(values), int(low), count, parts)
+        return table.sum(axis=0), np.arange(count, dtype=np.float64) + int(low)
+    start, stop = float(low), float(high)
+    if start == stop:
+        return np.array([values.size], dtype=np.int64), np.array([start])
+    edges = np.linspace(start, stop, bins + 1)
+    as_float = values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+    with numba_threads(threads) as parts:
+        table = _count_floats(kernel_input(as_float), edges, bins / (stop - start), parts)
+    return table.sum(axis=0), (edges[:-1] + edges[1:]) / 2
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _count_integers(values: Any, low: int, count: int, parts: int) -> Any:  # pragma: no cover - compiled
+    # Each thread counts its own part in its own row; integer sums do not depend on their order.
+    table = np.zeros((parts, count), dtype=np.int64)
+    size = values.size
+    for part in numba.prange(parts):
+        row = table[part]
+        for k in range(part * size // parts, (part + 1) * size // parts):
+            row[int(values[k]) - low] += 1
+    return table
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _count_floats(values: Any, edges: Any, scale: float, parts: int) -> Any:  # pragma: no cover - compiled
+    bins = edges.size - 1
+    table = np.zeros((parts, bins), dtype=np.int64)
+    size = values.size
+    for part in numba.prange(parts):
+        row = table[part]
+        for k in range(part * size // parts, (part + 1) * size // parts):
+            value = np.float64(values[k])
+            place = min(int((value - edges[0]) * scale), bins - 1)
+            # Rounding may put a value next to an edge into the neighbouring bin: the edges decide.
+            if value < edges[place]:
+                place -= 1
+            elif place < bins - 1 and value >= edges[place + 1]:
+                place += 1
+            row[place] += 1
+    return table
