@@ -15,7 +15,8 @@ __all__ = ["Column", "Features", "Prediction", "Score", "Scores"]
 
 
 def _json_number(value: Any) -> Any:
-    """Return a value that JSON can hold: NaN and infinities as text."""
+    """Return a value that JSON can hold: NaN and infinities as text, numpy's scalars as Python's."""
+    value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
