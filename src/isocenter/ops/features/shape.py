@@ -1,0 +1,241 @@
+"""features.shape: size, form and place of each region."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.core.families import Extractor
+from isocenter.core.operation import Context
+from isocenter.core.results import Column
+from isocenter.kernels.labels import bounding_box
+from isocenter.kernels.surface import (
+    hull_measure,
+    largest_distance,
+    mesh_area,
+    mesh_volume,
+    outlines,
+    polygon_measure,
+    surface_mesh,
+)
+from isocenter.kernels.units import intensity_unit
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Column in space -> (IBSI identifier, power of the length unit, what it is).
+_SPACE = {
+    "volume_mesh": ("RNU0", 3, "volume inside the surface mesh"),
+    "volume_voxel": ("YEKZ", 3, "number of voxels times their volume"),
+    "surface_area": ("C0JK", 2, "area of the surface mesh"),
+    "surface_volume_ratio": ("2PR5", -1, "surface area over mesh volume"),
+    "compactness_1": ("SKGS", 0, "volume over root of pi times area^1.5"),
+    "compactness_2": ("BQWJ", 0, "36 pi volume^2 over area^3"),
+    "spherical_disproportion": ("KRCK", 0, "area over that of a sphere of the same volume"),
+    "sphericity": ("QCFX", 0, "area of a sphere of the same volume over the area"),
+    "asphericity": ("25C7", 0, "spherical disproportion minus 1"),
+    "centre_of_mass_shift": ("KLMA", 1, "distance of the centre weighted by intensity from the geometric one"),
+    "maximum_diameter": ("L0JK", 1, "largest distance between two points of the surface"),
+    "axis_major": ("TDIC", 1, "4 root of the largest variance of voxel positions"),
+    "axis_minor": ("P9VJ", 1, "4 root of the second variance"),
+    "axis_least": ("7J51", 1, "4 root of the smallest variance"),
+    "elongation": ("Q3CK", 0, "minor over major axis: 1 is round"),
+    "flatness": ("N17B", 0, "least over major axis: 1 is round"),
+    "volume_density_box": ("PBX1", 0, "mesh volume over that of the box along the image axes"),
+    "area_density_box": ("R59B", 0, "surface area over that of the same box"),
+    "volume_density_ellipsoid": ("6BDE", 0, "mesh volume over that of the ellipsoid with these axes"),
+    "area_density_ellipsoid": ("RDD2", 0, "surface area over that of the same ellipsoid"),
+    "volume_density_hull": ("R3ER", 0, "mesh volume over that of the convex hull"),
+    "area_density_hull": ("7T7F", 0, "surface area over that of the convex hull"),
+}
+
+_PLANE = {
+    "area": ("", 2, "number of pixels times their area"),
+    "perimeter": ("", 1, "length of all outlines, those of holes included"),
+    "equivalent_diameter": ("", 1, "diameter of a disc of the same area"),
+    "circularity": ("", 0, "4 pi area over perimeter^2"),
+    "centre_of_mass_shift": ("", 1, "distance of the centre weighted by intensity from the geometric one"),
+    "maximum_diameter": ("", 1, "largest distance between two points of the outline"),
+    "axis_major": ("", 1, "4 root of the larger variance of pixel positions"),
+    "axis_minor": ("", 1, "4 root of the smaller variance"),
+    "elongation": ("", 0, "minor over major axis: 1 is round"),
+    "eccentricity": ("", 0, "of the ellipse with these axes: 0 is round"),
+    "solidity": ("", 0, "area inside the outer outline over that of the convex hull"),
+}
+
+_PLACE = {
+    "centroid_left": "towards the patient's left (LPS x)",
+    "centroid_posterior": "towards the patient's back (LPS y)",
+    "centroid_superior": "towards the patient's head (LPS z)",
+}
+
+
+def _unit(base: str, exponent: int) -> str:
+    if exponent == 0:
+        return "1"
+    return base if exponent == 1 else f"1/{base}" if exponent == -1 else f"{base}^{exponent}"
+
+
+class Shape(Extractor):
+    """Size, form and place of each region: the IBSI morphology in 3D, area and outline measures in 2D.
+
+    In space the columns are those of the IBSI on a marching-cubes mesh halfway between voxels, with the identifier in
+    ``standard``. In the plane they are ``area``, ``perimeter``, ``circularity`` and so on. Both have
+    ``centroid_left``, ``centroid_posterior`` and ``centroid_superior``: the mean position in the patient (LPS).
+    Lengths are in mm (in px on an image without a pixel size); sheared grids are measured as they lie in the world.
+
+    An empty region has volume (area) 0, all else is NaN. A ratio by something that is 0 (the ellipsoid of a single
+    voxel) is NaN. The shift of the centre of mass needs a positive sum of intensities and is NaN otherwise, as in
+    air on a CT.
+
+    References
+    ----------
+    Zwanenburg et al., The Image Biomarker Standardization Initiative, Radiology 295 (2020), manual section 3.1
+    (morphology). Its spatial autocorrelations (Moran's I, Geary's C) and the two bounding shapes without reference
+    values are not computed.
+    """
+
+    dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
+    ns_per_sample: ClassVar[float] = 60.0
+    bytes_per_sample: ClassVar[float] = 40.0
+
+    def columns(self, context: Context) -> tuple[Column, ...]:
+        """Return the columns for images of two or three axes, in the grid's unit."""
+        base = context.geometry.unit
+        table = _SPACE if len(context.dims) == 3 else _PLANE
+        columns = [Column(n, _unit(base, p), f"IBSI:{code}" if code else "", text) for n, (code, p, text) in table.items()]
+        if len(context.dims) == 3:
+            unit = f"{intensity_unit(context.quantity)} {base}^3"
+            columns.append(Column("integrated_intensity", unit, "IBSI:99N0", "mean intensity times mesh volume"))
+        return (*columns, *(Column(n, base, "", text) for n, text in _PLACE.items()))
+
+    def compute(self, array: Any, context: Context) -> dict[str, float]:
+        """Return the measures of ``context.region``, weighted by `array` where intensities enter."""
+        assert context.region is not None  # the family hands one to every extractor
+        box = bounding_box(context.region)
+        if box is None:
+            return {"volume_mesh": 0.0, "volume_voxel": 0.0} if len(context.dims) == 3 else {"area": 0.0}
+        mask = context.region[box]
+        start = np.array([part.start for part in box], dtype=np.float64)
+        values, place = _positions(mask, start, np.asarray(array[box], dtype=np.float64), context)
+        if len(context.dims) == 3:
+            values.update(_in_space(mask, values, context))
+            inside = np.asarray(array[box], dtype=np.float64)[mask]
+            values["integrated_intensity"] = (
+                float(inside[np.isfinite(inside)].mean() if np.isfinite(inside).any() else math.nan) * values["volume_mesh"]
+            )
+            return {**values, **place}
+        values.update(_in_plane(mask, values, context))
+        values.pop("axis_least", None)
+        values.pop("flatness", None)
+        return {**values, **place}
+
+
+def _ratio(over: float, under: float) -> float:
+    return over / under if under > 0.0 else math.nan
+
+
+def _positions(
+    mask: npt.NDArray[np.bool_], start: FloatArray, array: FloatArray, context: Context
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what follows from the voxel positions: axes and shift of the centre, and the centroid."""
+    n = mask.ndim
+    step = context.geometry.affine[:3, :n]
+    index = np.argwhere(mask).astype(np.float64)
+    middle = index.mean(axis=0)
+    away = index - middle
+    variances = np.linalg.eigvalsh(step @ (away.T @ away / max(len(index) - 1, 1)) @ step.T)
+    axes = [
+        4.0 * math.sqrt(v) if v > 1e-12 * max(float(variances[-1]), 1e-300) else 0.0 for v in np.clip(variances[::-1], 0.0, None)
+    ]
+    values = dict(zip(("axis_major", "axis_minor", "axis_least"), axes, strict=True))
+    values["elongation"] = _ratio(axes[1], axes[0])
+    values["flatness"] = _ratio(axes[2], axes[0])
+    weights = array[mask]
+    weights = np.where(np.isfinite(weights), weights, 0.0)
+    total = float(weights.sum())
+    if total > 0.0:
+        values["centre_of_mass_shift"] = float(np.linalg.norm(step @ (weights @ away / total)))
+    centre = context.geometry.to_world(middle + start)
+    return values, dict(zip(_PLACE, (float(v) for v in centre), strict=True))
+
+
+def _in_space(mask: npt.NDArray[np.bool_], values: dict[str, float], context: Context) -> dict[str, float]:
+    """Return what follows from the surface of a region of three axes."""
+    step = context.geometry.affine[:3, :3]
+    index, faces = surface_mesh(mask)
+    vertices = index @ step.T
+    area, volume = mesh_area(vertices, faces), mesh_volume(vertices, faces)
+    box = [n * s for n, s in zip(mask.shape, context.spacing, strict=True)]
+    hull_volume, hull_area = hull_measure(vertices)
+    a, b, c = (values[name] / 2.0 for name in ("axis_major", "axis_minor", "axis_least"))
+    sphere = (36.0 * math.pi * volume**2) ** (1.0 / 3.0)
+    return {
+        "volume_mesh": volume,
+        "volume_voxel": float(mask.sum()) * context.geometry.voxel_size,
+        "surface_area": area,
+        "surface_volume_ratio": area / volume,
+        "compactness_1": volume / (math.sqrt(math.pi) * area**1.5),
+        "compactness_2": 36.0 * math.pi * volume**2 / area**3,
+        "spherical_disproportion": area / sphere,
+        "sphericity": sphere / area,
+        "asphericity": area / sphere - 1.0,
+        "maximum_diameter": largest_distance(vertices),
+        "volume_density_box": volume / (box[0] * box[1] * box[2]),
+        "area_density_box": area / (2.0 * (box[0] * box[1] + box[1] * box[2] + box[0] * box[2])),
+        "volume_density_ellipsoid": _ratio(volume, 4.0 / 3.0 * math.pi * a * b * c),
+        "area_density_ellipsoid": _ratio(area, _ellipsoid_area(a, b, c)),
+        "volume_density_hull": _ratio(volume, hull_volume),
+        "area_density_hull": _ratio(area, hull_area),
+    }
+
+
+def _ellipsoid_area(a: float, b: float, c: float) -> float:
+    """Return the area of an ellipsoid of half axes a >= b >= c by its series in Legendre polynomials to degree 20."""
+    if c <= 0.0:
+        return 0.0
+    alpha, beta = math.sqrt(max(1.0 - (b / a) ** 2, 0.0)), math.sqrt(max(1.0 - (c / a) ** 2, 0.0))
+    total = 1.0
+    if alpha > 0.0:  # alpha = 0 leaves powers of beta alone, which is the limit taken below
+        x = (alpha**2 + beta**2) / (2.0 * alpha * beta)
+        for degree in range(1, 21):
+            total += (alpha * beta) ** degree / (1.0 - 4.0 * degree**2) * _legendre(degree, x)
+    elif beta > 0.0:  # leading coefficient of the polynomial: (2n)! / (2^n n!^2) times (beta^2 / 2)^n
+        for degree in range(1, 21):
+            lead = math.comb(2 * degree, degree) / 2.0**degree
+            total += lead * (beta**2 / 2.0) ** degree / (1.0 - 4.0 * degree**2)
+    return 4.0 * math.pi * a * b * total
+
+
+def _legendre(degree: int, x: float) -> float:
+    """Return the Legendre polynomial of a degree at x, by its recurrence."""
+    before, current = 1.0, x
+    for n in range(1, degree):
+        before, current = current, ((2 * n + 1) * x * current - n * before) / (n + 1)
+    return current
+
+
+def _in_plane(mask: npt.NDArray[np.bool_], values: dict[str, float], context: Context) -> dict[str, float]:
+    """Return what follows from the outlines of a region of two axes."""
+    step = context.geometry.affine[:3, :2]
+    lines = outlines(mask)
+    area = float(mask.sum()) * context.geometry.voxel_size
+    perimeter = polygon_measure(lines, step)
+    points = np.concatenate(lines)
+    # The plane of the image has axes of its own: lengths and areas in it do not depend on how it lies in the world.
+    basis = np.linalg.qr(step)[0]
+    flat = points @ step.T @ basis
+    hull_area, _ = hull_measure(flat)
+    return {
+        "area": area,
+        "perimeter": perimeter,
+        "equivalent_diameter": 2.0 * math.sqrt(area / math.pi),
+        "circularity": 4.0 * math.pi * area / perimeter**2,
+        "maximum_diameter": largest_distance(flat),
+        "eccentricity": math.sqrt(max(1.0 - _ratio(values["axis_minor"], values["axis_major"]) ** 2, 0.0))
+        if values["axis_major"] > 0.0
+        else 0.0,
+        "solidity": min(_ratio(area, hull_area), 1.0),
+    }
