@@ -1,1 +1,1 @@
-"""One verb, one file: what the command line and the Python facade call."""
+"""One verb, one file: what the command line, the site and Python code call."""

@@ -1,0 +1,5 @@
+"""``python -m isocenter`` is the command line."""
+
+from isocenter.cli.main import main
+
+main()

@@ -1,0 +1,226 @@
+"""The command ``isocenter``: every verb's arguments, and the border where errors become one sentence.
+
+Exit codes: 0 done; 1 a step failed, cases were set aside, or verify found a difference; 2 usage; 3 nothing
+usable in the input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter._version import __version__
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="isocenter",
+    help="Medical images from the scanner to a checked result.\n\nStart with: isocenter demo",
+    epilog="Research and quality-controlled use only; not a certified medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Inputs = Annotated[list[Path], typer.Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, PNG, TIFF ... one or several.")]
+Input = Annotated[Path, typer.Argument(help="File, folder or archive.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RepairOption = Annotated[
+    str | None, typer.Option("--repair", help="Fill missing or uneven slices: interpolate or nearest (recorded in the lineage).")
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"isocenter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    inputs: Inputs,
+    out: Out,
+    study: Annotated[str | None, typer.Option(help="Name of a study or a YAML file; chosen by content where not given.")] = None,
+    mask: Annotated[list[str] | None, typer.Option(help="NAME=PATH of a mask to measure; may be repeated.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Inspect and print the plan, run nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start afresh instead of resuming.")] = False,
+    repair: RepairOption = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="local, or the address of a Dask cluster; default: processes on this machine.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Cases at a time.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+    identify: Annotated[bool, typer.Option("--identify", help="Show the patient's name and ID in the report.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Run a study: folder in, checked result folder out."""
+    from isocenter.cli import show
+    from isocenter.jobs import run as job
+
+    options = job.Options(
+        study=study, masks=job.parse_masks(mask or []), repair=job.parse_repair(repair), force=force, seed=seed, identify=identify,
+        scheduler=scheduler, workers=workers,
+    )  # fmt: skip
+    prepared = job.prepare(inputs, options)
+    if not json:
+        show.plan(prepared)
+    if plan:
+        if json:
+            show.json(prepared.to_dict())
+        raise typer.Exit(3 if not prepared.tasks else 0)
+    with show.progress(quiet=json) as progress:
+        summary = job.execute(prepared, out, options, progress=progress)
+    show.json(summary.to_dict()) if json else show.summary(summary)
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def demo(out: Out = Path("isocenter-demo")) -> None:
+    """Run the main job on phantoms of known truth and on real images, and check the results."""
+    from isocenter.cli import show
+    from isocenter.jobs import demo as job
+
+    with show.progress() as progress:
+        result = job.demo(out, progress=progress)
+    show.demo(result)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def info(input: Input, json: AsJson = False, repair: RepairOption = None) -> None:
+    """Say what an input is, where it lies, and every problem found; exit 0 usable, 3 refused."""
+    from isocenter.cli import show
+    from isocenter.jobs import info as job
+
+    found = job.info(input, repair=repair)
+    show.json(found.to_dict()) if json else show.info(found)
+    raise typer.Exit(0 if found.usable else 3)
+
+
+@app.command()
+def ops(name: Annotated[str | None, typer.Argument(help="One operation, or a stage such as denoise.")] = None, json: AsJson = False) -> None:
+    """List the operations, or show the parameters of one."""
+    from isocenter.cli import show_ops
+    from isocenter.jobs import ops as job
+
+    entries = job.ops(name)
+    show_ops.as_json(entries) if json else show_ops.as_text(entries, detailed=name is not None and len(entries) == 1)
+
+
+@app.command()
+def apply(
+    operation: Annotated[str, typer.Argument(help="Name of an operation; list them with: isocenter ops")],
+    inputs: Annotated[list[Path], typer.Argument(help="Its inputs, in port order.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
+    set: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+    repair: RepairOption = None,
+) -> None:
+    """Apply one operation to files."""
+    from isocenter.cli import show
+    from isocenter.jobs import apply as job
+
+    show.lines(job.apply(operation, inputs, out, settings=set or [], seed=seed, repair=repair))
+
+
+@app.command()
+def convert(
+    input: Input,
+    output: Annotated[Path, typer.Argument(help="File to write; its ending names the format. A folder for DICOM (ends in /).")],
+    repair: RepairOption = None,
+) -> None:
+    """Convert between formats; values, geometry, left and right stay what they are."""
+    from isocenter.cli import show
+    from isocenter.jobs import convert as job
+
+    show.lines(job.convert(input, output, repair=repair))
+
+
+@app.command()
+def verify(
+    out: Annotated[Path, typer.Argument(help="A folder that isocenter run made.")],
+    recompute: Annotated[bool, typer.Option("--recompute", help="Run every step again from the inputs and compare.")] = False,
+    input: Annotated[list[Path] | None, typer.Option("--input", help="Where the inputs lie now, if they moved.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Check a result folder against its lineage; exit 1 names what differs."""
+    from isocenter.cli import show
+    from isocenter.jobs import verify as job
+
+    report = job.verify(out, recompute=recompute, inputs=input)
+    show.json(report.to_dict()) if json else show.verification(report)
+    raise typer.Exit(0 if report.sound else 1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every deliberate error becomes one sentence and its exit code."""
+    from isocenter.core import errors
+
+    try:
+        result: Any = app(args=arguments, standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except errors.IsocenterError as error:
+        _say(str(error))
+        sys.exit(_exit_code(error))
+    except typer.Abort:
+        _say("Stopped.")
+        sys.exit(130)
+    except KeyboardInterrupt:
+        _say("Stopped; what was finished is kept, and the same command goes on from there.")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe went away, as `isocenter ops | head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except MemoryError:
+        _say("Out of memory: expected the input to fit; crop or resample it first, or use a machine with more memory.")
+        sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _say(f"The system refused: {error.strerror or error}{where}; check the path, its permissions and the free space.")
+        sys.exit(1)
+    except Exception as error:  # the last border: a defect of ours must still be one sentence, with a way to report it
+        show = getattr(error, "show", None)  # usage errors of the argument parser print themselves
+        if callable(show):
+            show()
+            sys.exit(getattr(error, "exit_code", 2))
+        if os.environ.get("ISOCENTER_DEBUG"):
+            raise
+        _say(
+            f"Internal error ({type(error).__name__}: {error}): this is a defect of isocenter; "
+            "run again with ISOCENTER_DEBUG=1 and report what it prints."
+        )
+        sys.exit(1)
+
+
+def _say(sentence: str) -> None:
+    """Print an error sentence to the error stream, with control characters made visible."""
+    from isocenter.core.text import plain
+
+    print(f"isocenter: {plain(sentence)}", file=sys.stderr)
+
+
+def _exit_code(error: Exception) -> int:
+    from isocenter.core import errors
+
+    if isinstance(error, errors.InputError | errors.MissingInputError):
+        return 3
+    if isinstance(error, errors.ParameterError | errors.UnknownNameError | errors.SpecError | errors.SlotError | errors.MissingExtraError):
+        return 2
+    return 1
+
+
+if __name__ == "__main__":
+    main()

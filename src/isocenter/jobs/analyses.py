@@ -1,0 +1,163 @@
+"""Analyses: which study is run on which images of a case."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter import studies
+from isocenter.core.errors import SpecError
+from isocenter.io.door import Case
+from isocenter.io.inventory import Item
+from isocenter.jobs.choose import Candidate, choose, describe_modality, load_study
+from isocenter.pipeline.spec import Pipeline, load
+
+__all__ = ["Analysis", "analyses_of", "find_study"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One study to be run on one case.
+
+    Attributes
+    ----------
+    name
+        Folder name: the pseudonym, with the image's name where a case has several analyses.
+    case
+        The items to load, named as the slots they fill.
+    study
+        Name of a shipped study or path of a YAML file.
+    why
+        Why this study, in words.
+    masks
+        Slot -> mask file, from ``--mask``.
+    """
+
+    name: str
+    case: Case
+    study: str
+    why: str
+    masks: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The study as a pipeline."""
+        return find_study(self.study)
+
+
+def find_study(name: str) -> Pipeline:
+    """Return a study by its shipped name, or by the path of a YAML file."""
+    if name in studies.names():
+        return load_study(name)
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml", ".json"):
+        if not path.is_file():
+            raise SpecError(f"No study file at '{name}': expected the path of a YAML file, or one of {', '.join(studies.names())}.")
+        return load(path)
+    studies.path(name)  # raises with the names it may have been meant for
+    raise AssertionError("unreachable")
+
+
+def analyses_of(case: Case, study: str | None = None, masks: Mapping[str, Path] | None = None) -> tuple[list[Analysis], list[str]]:
+    """Return the analyses of a case, and a sentence for everything in it that none of them uses.
+
+    Parameters
+    ----------
+    case
+        Items of one imaging study.
+    study
+        A study to use whatever the images are; None chooses by modality, body part and content.
+    masks
+        Mask files that come along.
+    """
+    images = [item for item in case.items if item.kind == "image"]
+    marks = [item for item in case.items if item.kind in ("labels", "contours")]
+    others = [item for item in case.items if item.kind not in ("image", "labels", "contours")]
+    left = [f"{item.name} ({item.format}, {item.kind}) is no image and was not analysed." for item in others]
+    if not images:
+        left += [f"{item.name} ({item.format}) is a mask without its image: add the image to the input." for item in marks]
+        return [], left
+    bound = _bind_given(images, study) if study is not None else _bind(images)
+    result = []
+    used: set[int] = set()
+    for slots, name, why in bound:
+        own = [mark for mark in marks if _belongs(mark, list(slots.values()), single=len(bound) == 1)]
+        used.update(id(mark) for mark in own)
+        items = tuple(dataclasses.replace(item, name=slot) for slot, item in slots.items()) + tuple(own)
+        label = case.pseudonym if len(bound) == 1 else f"{case.pseudonym}-{'-'.join(i.name for i in slots.values())}"
+        result.append(Analysis(label.replace("_", "-"), Case(case.pseudonym, items), name, why, dict(masks or {})))
+    left += [f"{mark.name} ({mark.format}) refers to no image of this input and was not measured." for mark in marks if id(mark) not in used]
+    return result, left
+
+
+Bound = tuple[dict[str, Item], str, str]
+
+
+def _bind(images: Sequence[Item]) -> list[Bound]:
+    """Return (slot -> image, study, why) for studies of several images first, then for every image left."""
+    rest = list(images)
+    found: list[Bound] = []
+    several = [name for name in studies.names() if load_study(name).inputs]
+    for name in sorted(several, key=lambda n: -int(load_study(n).applies.get("priority", 0))):
+        while True:
+            slots = _match_inputs(load_study(name).inputs, rest)
+            if slots is None:
+                break
+            shown = " and ".join(describe_modality(i.spec.modality) for i in slots.values())
+            found.append((slots, name, f"the images are {shown} of one frame of reference"))
+            rest = [i for i in rest if all(i is not s for s in slots.values())]
+    for item in rest:
+        choice = choose(Candidate(item.spec, str(item.attributes.get("body_part", "")).upper(), item.load))
+        found.append(({"image": item}, choice.name, choice.why))
+    return found
+
+
+def _match_inputs(inputs: Mapping[str, Mapping[str, Any]], images: Sequence[Item]) -> dict[str, Item] | None:
+    """Return an image for every named input, all of one frame of reference, None where there are none."""
+    slots: dict[str, Item] = {}
+    for name, wanted in inputs.items():
+        modalities = wanted.get("modality", ())
+        frame = next((i.spec.geometry.frame for i in slots.values() if i.spec.geometry is not None), None)
+        for item in images:
+            if any(item is s for s in slots.values()) or item.spec.modality not in modalities or item.spec.geometry is None:
+                continue
+            if slots and (item.spec.geometry.frame is None or item.spec.geometry.frame != frame):
+                continue
+            slots[name] = item
+            break
+        else:
+            return None
+    return slots
+
+
+def _bind_given(images: Sequence[Item], study: str) -> list[Bound]:
+    """Return the images that a study the user named is run on."""
+    pipeline = find_study(study)
+    why = "you asked for it"
+    if pipeline.inputs:
+        slots = _match_inputs(pipeline.inputs, images)
+        if slots is None:
+            wanted = ", ".join(f"{name} ({' or '.join(v.get('modality', ('any',)))})" for name, v in pipeline.inputs.items())
+            have = ", ".join(describe_modality(i.spec.modality) for i in images)
+            raise SpecError(f"Study {pipeline.name} needs {wanted} in one frame of reference, but the case has {have}.")
+        return [(slots, study, why)]
+    modalities = pipeline.applies.get("modality", ())
+    fitting = [i for i in images if i.spec.modality in modalities] or list(images)
+    return [({"image": item}, study, why) for item in fitting]
+
+
+def _belongs(mark: Item, images: Sequence[Item], single: bool) -> bool:
+    """Return whether a mask belongs to one of the images: by reference, by frame, by grid; else only if there is no choice."""
+    if mark.references:
+        if any(image.uid and image.uid in mark.references for image in images):
+            return True
+        known = {image.spec.geometry.frame for image in images if image.spec.geometry is not None and image.spec.geometry.frame}
+        if known & set(mark.references):
+            return True
+        return False
+    if mark.spec.geometry is not None and any(i.spec.geometry is not None and i.spec.geometry.matches(mark.spec.geometry) for i in images):
+        return True
+    return single
