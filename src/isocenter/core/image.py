@@ -176,6 +176,11 @@ class Image:
                 "expected calibrated values; state the quantity if you know it (image.replace(quantity=...))."
             )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # numpy forgets in a pickle that an array was read-only.
+        self.__dict__.update(state)
+        object.__setattr__(self, "array", _frozen(self.array))
+
     def __repr__(self) -> str:
         meaning = " ".join(v for v in (self.modality, self.quantity) if v)
         return f"<{type(self).__name__} {' '.join(self.dims)} {self.shape} {self.dtype} {meaning} {self.geometry!r}>"
