@@ -1,0 +1,117 @@
+"""Text from outside made harmless, and numbers made readable.
+
+Segment names, file names and notes may come from anyone. Markup is escaped where it is written (HTML, PDF);
+what escaping does not touch is handled here: control characters, text-direction overrides, lone surrogates,
+towers of combining marks and texts without end.
+
+References
+----------
+Unicode Standard Annex 9 (bidirectional algorithm), explicit formatting characters.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Any
+
+__all__ = ["clean", "number", "quantity_label"]
+
+_REPLACEMENT = "\ufffd"
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # Indic and Arabic spelling needs them
+_MARKS = 4  # combining marks in a row; no orthography needs more
+
+#: Quantity -> how an axis names it.
+_QUANTITIES = {
+    "HU": "CT number (HU)",
+    "SUVbw": "SUV, body weight (g/ml)",
+    "Bq/ml": "Activity concentration (Bq/ml)",
+    "probability": "Probability",
+    "optical density": "Optical density",
+    "a.u.": "Signal (arbitrary units)",
+}
+
+
+def clean(text: Any, limit: int = 2000) -> str:
+    """Return text that can stand in a page without changing what stands around it.
+
+    Parameters
+    ----------
+    text
+        Anything; its `str` is taken.
+    limit
+        Characters that are kept; a longer text ends with the number of characters left out.
+
+    Returns
+    -------
+    str
+        Control and text-direction characters are replaced by U+FFFD (so that tampering stays visible), other
+        invisible characters are dropped, newlines and tabs are kept.
+    """
+    raw = str(text)
+    kept: list[str] = []
+    marks = 0
+    for character in raw[: 4 * limit]:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if character in "\n\t":
+            kept.append(character)
+        elif category in ("Zl", "Zp"):
+            kept.append(" ")
+        elif category in ("Cc", "Cs", "Co", "Cn") or character in _DIRECTION:
+            kept.append(_REPLACEMENT)
+        elif (category == "Cf" and character not in _JOINERS) or marks > _MARKS:
+            continue
+        else:
+            kept.append(character)
+    result = "".join(kept)
+    if len(result) > limit or len(raw) > 4 * limit:
+        shown = result[:limit]
+        return f"{shown} \u2026 ({len(raw) - len(shown)} more characters)"
+    return result
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Return a value as people read it.
+
+    Parameters
+    ----------
+    value
+        A number, None (nothing was measured), a truth value or a text.
+    digits
+        Significant digits of a number that is not whole.
+    """
+    if value is None:
+        return "\u2013"
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    try:
+        plain = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if math.isnan(plain):
+        return "not defined"
+    if math.isinf(plain):
+        return "infinite" if plain > 0 else "minus infinite"
+    if plain == int(plain) and abs(plain) < 1e15 and not isinstance(value, float):
+        return str(int(plain))
+    size = abs(plain)
+    if size and (size < 1e-4 or size >= 1e7):
+        return f"{plain:.{digits - 1}e}"
+    whole = len(str(int(size))) if size >= 1 else 0
+    if whole >= digits:
+        return f"{plain:.0f}"
+    shown = f"{plain:.{digits}g}"
+    return shown if "e" not in shown else f"{plain:.{digits}f}"
+
+
+def quantity_label(quantity: str | None, modality: str | None = None) -> str:
+    """Return what a value is, with its unit, for an axis or a sentence."""
+    if quantity in _QUANTITIES:
+        return _QUANTITIES[quantity]
+    if quantity:
+        return clean(quantity, 60)
+    return "Signal (arbitrary units)" if modality == "MR" else "Stored value (no unit)"
