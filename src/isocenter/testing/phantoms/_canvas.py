@@ -111,6 +111,13 @@ class Capsule:
     end_radius: float
 
     @property
+    def volume(self) -> float:
+        """Volume in mm^3: the rod and its two half balls."""
+        a, b = self.radius, self.end_radius
+        length = math.dist(self.start, self.end)
+        return math.pi * length * (a * a + a * b + b * b) / 3.0 + 2.0 / 3.0 * math.pi * (a**3 + b**3)
+
+    @property
     def bounds(self) -> tuple[Vector, Vector]:
         """Lowest and highest corner in mm."""
         pad = max(self.radius, self.end_radius)
