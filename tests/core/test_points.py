@@ -71,7 +71,10 @@ def test_digests_follow_the_content() -> None:
     assert box().digest == box().digest != box(at=1.0).digest
     square = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0]])
     assert Contours("a", (Contour(square),)).digest != Contours("a", (Contour(square, closed=False),)).digest
-    assert Contours("a", (Contour(square), Contour(square[:2]))).digest != Contours("a", (Contour(np.vstack([square, square[:2]])),)).digest
+    assert (
+        Contours("a", (Contour(square), Contour(square[:2]))).digest
+        != Contours("a", (Contour(np.vstack([square, square[:2]])),)).digest
+    )
     assert Boxes(np.zeros((1, 2, 3)), scores=np.array([0.5])).digest != Boxes(np.zeros((1, 2, 3))).digest
 
 

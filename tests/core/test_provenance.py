@@ -30,7 +30,11 @@ STEPS = st.builds(
     st.tuples(st.sampled_from(("sha256:a", "sha256:b"))),
     st.sampled_from((None, 0, 7)),
 )
-PASTS = st.builds(Provenance, st.lists(SOURCES, max_size=3, unique=True).map(tuple), st.lists(STEPS, max_size=3, unique_by=lambda s: s.key).map(tuple))
+PASTS = st.builds(
+    Provenance,
+    st.lists(SOURCES, max_size=3, unique=True).map(tuple),
+    st.lists(STEPS, max_size=3, unique_by=lambda s: s.key).map(tuple),
+)
 
 
 @given(PASTS, PASTS, PASTS)

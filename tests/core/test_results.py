@@ -114,7 +114,9 @@ def test_the_label_is_the_most_probable_class() -> None:
         ((), (), None, "empty prediction"),
     ],
 )
-def test_an_impossible_prediction_is_refused(classes: tuple[str, ...], probabilities: tuple[float, ...], value: float | None, said: str) -> None:
+def test_an_impossible_prediction_is_refused(
+    classes: tuple[str, ...], probabilities: tuple[float, ...], value: float | None, said: str
+) -> None:
     with pytest.raises(ParameterError, match=said):
         Prediction(classes, probabilities, value)
 

@@ -63,7 +63,9 @@ def geometries(draw: st.DrawFn, min_axes: int = 1, sheared: bool = True) -> Geom
     return Geometry(tuple(shape), affine, frame, draw(st.sampled_from(("mm", "mm", "px"))))
 
 
-def image(shape: tuple[int, ...] = (4, 5, 6), dims: str = "zyx", spacing: Any = None, dtype: Any = np.int16, **fields: Any) -> Image:
+def image(
+    shape: tuple[int, ...] = (4, 5, 6), dims: str = "zyx", spacing: Any = None, dtype: Any = np.int16, **fields: Any
+) -> Image:
     """Return an image of distinct values on an axial grid."""
     spatial = tuple(n for n, d in zip(shape, dims, strict=True) if d in "zyx")
     steps = (3.0, 1.0, 0.5)[3 - len(spatial) :] if spacing is None else spacing
@@ -201,7 +203,7 @@ class Cube(Surfacer):
         where = np.argwhere(array)
         low, high = where.min(axis=0) - 0.5, where.max(axis=0) + 0.5
         corners = np.array([[(low, high)[b][k] for k, b in enumerate(bits)] for bits in np.ndindex(2, 2, 2)])
-        quads = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
+        quads = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
         faces = [f for a, b, c, d in quads for f in ((a, b, c), (a, c, d))]
         return corners, np.asarray(faces)
 

@@ -29,7 +29,7 @@ def working_dtype(dtype: Any) -> np.dtype[Any]:
     Returns
     -------
     numpy.dtype
-        float64 for float64, float32 for every other real type (float16, integers, bool).
+        float64 for float64 (and longer), float32 for every other real type (float16, integers, bool).
 
     Raises
     ------
@@ -37,7 +37,7 @@ def working_dtype(dtype: Any) -> np.dtype[Any]:
         For complex, structured and object arrays: they hold no single real value per sample.
     """
     kind = np.dtype(dtype)
-    if kind == np.float64:
+    if kind.kind == "f" and kind.itemsize >= 8:  # whatever the byte order
         return np.dtype(np.float64)
     if kind.kind in "fiub":
         return np.dtype(np.float32)

@@ -35,7 +35,7 @@ import numpy.typing as npt
 from isocenter.core.dtype import working_dtype
 from isocenter.core.errors import ContentError, GeometryError, ParameterError
 from isocenter.core.geometry import Geometry
-from isocenter.core.image import SPATIAL, Image
+from isocenter.core.image import DIMS, SPATIAL, Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
 from isocenter.core.operation import Context, Operation, Spec, default_threads
 from isocenter.core.points import Boxes, Mesh, Points
@@ -118,15 +118,20 @@ class _OnImages(Operation):
         if not looped:
             return np.asarray(function(np.asarray(image.array)))
         result: Array | None = None
+        dims: tuple[str, ...] = ()
         for index, block in _blocks(image, core):
             part = np.asarray(function(block))
             if result is None:
                 sizes = {d: n for d, n in zip(image.dims, image.shape, strict=True) if d in looped}
-                sizes.update(zip([d for d in image.dims if d in core], part.shape, strict=True))
-                result = np.empty([sizes[d] for d in image.dims], part.dtype)
+                inner = tuple(d for d in image.dims if d in core)
+                if part.ndim != len(inner):  # a resampler may be asked for fewer axes than the image has
+                    inner = _dims_of(inner, part.ndim - sum(d not in SPATIAL for d in inner))
+                sizes.update(zip(inner, part.shape, strict=True))
+                dims = tuple(d for d in DIMS if d in sizes)
+                result = np.empty([sizes[d] for d in dims], part.dtype)
             where: list[Any] = [slice(None)] * result.ndim
             for name, value in zip(looped, index, strict=True):
-                where[image.dims.index(name)] = value
+                where[dims.index(name)] = value
             result[tuple(where)] = part
         if result is None:
             raise ContentError(f"{self.name} was given an image without samples: expected at least one.")

@@ -218,8 +218,15 @@ class Geometry:
     @cached_property
     def voxel_size(self) -> float:
         """Length, area or volume of one sample: mm, mm^2 or mm^3 (true under shear as well)."""
-        steps = self.affine[:3, : self.ndim]
-        return float(math.sqrt(np.linalg.det(steps.T @ steps)))
+        # Written out, not as a determinant: exact for plain grids and the same on every machine.
+        steps = [[float(v) for v in self.affine[:3, k]] for k in range(self.ndim)]
+        if self.ndim == 1:
+            return self.spacing[0]
+        (a, b, c), (d, e, f) = steps[0], steps[1]
+        normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+        if self.ndim == 2:
+            return math.hypot(*normal)
+        return abs(sum(n * s for n, s in zip(normal, steps[2], strict=True)))
 
     @cached_property
     def shear(self) -> float:

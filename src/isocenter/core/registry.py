@@ -10,7 +10,7 @@ import ast
 import importlib
 import importlib.metadata
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,16 @@ def class_name(stem: str) -> str:
 
 
 def operation_name(module: str, qualname: str) -> str:
-    """Return the registered name of a class from the module it is defined in."""
+    """Return the registered name of a class from the module it is defined in.
+
+    An operation of a third party is known by its entry point, whichever way it was imported, so that the
+    lineage and the cache of another process name it alike.
+    """
     parts = module.split(".")
+    if parts[0] != "isocenter":
+        for point in _points("isocenter.ops"):
+            if point.value.split(":")[0] == module and class_name(point.name.rsplit(".", 1)[-1]) == qualname:
+                return point.name
     if "ops" in parts and class_name(parts[-1]) == qualname:
         return ".".join(parts[parts.index("ops") + 1 :])
     return qualname
@@ -179,7 +187,7 @@ class Registry:
             name = ".".join(parts)
             found[name] = Entry(name, f"{self.package}.{name}", path)
         if self.group:
-            for point in importlib.metadata.entry_points(group=self.group):
+            for point in _points(self.group):
                 found.setdefault(point.name, Entry(point.name, point.value, _module_path(point)))
         return dict(sorted(found.items()))
 
@@ -208,6 +216,12 @@ class Registry:
     def load(self, name: str) -> Any:
         """Import and return the class of a name."""
         return self.entry(name).load()
+
+
+@cache
+def _points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Return the entry points of a group (the installed distributions are read once)."""
+    return tuple(importlib.metadata.entry_points(group=group))
 
 
 def _module_path(point: importlib.metadata.EntryPoint) -> Path | None:
