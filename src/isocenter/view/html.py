@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from isocenter.view.report import STATEMENT, Report, Table
-from isocenter.view.text import clean, number
+from isocenter.view.text import clean, number, unit
 
 __all__ = ["html"]
 
@@ -56,6 +56,9 @@ def _template() -> jinja2.Template:
         finalize=_shown,
     )
     environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["cell"] = lambda value: number(value, aligned=True)
+    environment.filters["key"] = lambda value: number(value, 3)
+    environment.filters["unit"] = unit
     environment.filters["data"] = lambda png: Markup("data:image/png;base64," + base64.b64encode(png).decode("ascii"))
     environment.filters["shown_rows"] = lambda table: table.rows[:_MOST_ROWS]
     environment.filters["left_out"] = lambda table: _left_out(table)

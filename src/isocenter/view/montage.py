@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -44,6 +44,7 @@ class _Subject:
     overlay_words: str
     point: Vector
     note: str
+    placed: bool = True
 
     @property
     def lines(self) -> list[str]:
@@ -51,7 +52,7 @@ class _Subject:
         found = [] if self.volume.colour else [self.window.words]
         if self.overlay_words:
             found.append(self.overlay_words)
-        if self.volume.anatomy:
+        if self.volume.anatomy and self.placed:
             found.append(_place(self.volume, self.point))
         if self.volume.turned > 0.5:
             found.append(f"planes follow the series, turned {self.volume.turned:.0f}\u00b0")
@@ -162,7 +163,7 @@ def axial_grid(
     """
     if not 1 <= count <= 30:
         raise ParameterError(f"{count} slices in a grid: expected 1 to 30.")
-    subject = _subject(image, labels, window, None, None)
+    subject = replace(_subject(image, labels, window, None, None), placed=False)
     if "axial" not in subject.volume.planes:
         raise ContentError("A grid of axial slices needs a volume, but the image is one slice of another plane: use montage.")
     volume = subject.volume
@@ -248,7 +249,7 @@ def _frames(
     """A few time points of one plane, evenly spaced, first and last included."""
     count = image.shape[image.dims.index("t")]
     chosen = [int(v) for v in np.unique(np.rint(np.linspace(0, count - 1, min(most, count))).astype(int))]
-    subject = _subject(image.at(t=_middle(image)), labels, window, None, None)
+    subject = replace(_subject(image.at(t=_middle(image)), labels, window, None, None), placed=False)
     shown = []
     for t in chosen:
         volume = Volume.of(image.at(t=t))
@@ -292,14 +293,14 @@ def _wrapped(text: str, width: float, size: float) -> list[str]:
 def _legend_rows(subject: _Subject, title: str | None, width: float) -> list[tuple[str, float, str, tuple[int, int, int] | None]]:
     rows: list[tuple[str, float, str, tuple[int, int, int] | None]] = []
     if title:
-        rows += [(line, 16.0, LIGHT, None) for line in _wrapped(clean(title, 160), width, 18.0)[:3]]
+        rows += [(line, 18.0, LIGHT, None) for line in _wrapped(clean(title, 160), width, 20.0)[:3]]
     for line in subject.lines:
-        rows += [(part, 12.5, QUIET, None) for part in _wrapped(line, width, 12.5)[:3]]
+        rows += [(part, 14.0, QUIET, None) for part in _wrapped(line, width, 14.0)[:3]]
     shown = subject.layers[:12]
     for layer in shown:
-        rows.append((_wrapped(layer.name, width - 24, 13.5)[0], 13.5, LIGHT, layer.color))
+        rows.append((_wrapped(layer.name, width - 26, 16.0)[0], 16.0, LIGHT, layer.color))
     if len(subject.layers) > len(shown):
-        rows.append((f"and {len(subject.layers) - len(shown)} more", 12.5, QUIET, None))
+        rows.append((f"and {len(subject.layers) - len(shown)} more", 14.0, QUIET, None))
     return rows
 
 
@@ -312,12 +313,12 @@ def _legend(figure: Figure, subject: _Subject, title: str | None, x: float, y: f
     wide, down = figure.get_size_inches() * figure.dpi
     for text, size, color, swatch in _legend_rows(subject, title, width):
         if swatch is not None:
-            at = (x / wide, 1 - (y + size * 0.78) / down)
+            at = (x / wide, 1 - (y + size * 0.8) / down)
             tone = tuple(v / 255 for v in swatch)
             figure.add_artist(
-                Rectangle(at, 14 / wide, 4 / down, transform=figure.transFigure, facecolor=tone, edgecolor="none")
+                Rectangle(at, 16 / wide, 5 / down, transform=figure.transFigure, facecolor=tone, edgecolor="none")
             )
-        label(figure, x + (22 if swatch else 0), y, text, size=size, color=color, bold=size >= 16)
+        label(figure, x + (26 if swatch else 0), y, text, size=size, color=color, bold=size > 16)
         y += size * 1.5
     if subject.overlay is not None:
         axes = area(figure, x, y + 6, min(160.0, width * 0.6), 10)

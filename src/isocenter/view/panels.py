@@ -152,7 +152,7 @@ def _letters(figure: Figure, box: tuple[float, float, float, float], letters: tu
     # Off centre, so that they stand beside the marks of the other planes and the body.
     places = [(left + 7, middle, "left", "center"), (left + width - 7, middle, "right", "center")]
     places += [(centre, top + 6, "center", "top"), (centre, top + height - 6, "center", "bottom")]
-    size = 16 if min(width, height) >= 150 else 12
+    size = 16 if min(width, height) >= 240 else 12
     for letter, (x, y, across, along) in zip(letters, places, strict=True):
         if height < 48 and across == "center":
             continue

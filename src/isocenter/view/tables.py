@@ -8,13 +8,19 @@ from typing import Any
 from isocenter.core.results import Features, Prediction, Scores
 from isocenter.view.report import Block, KeyNumber, Notice, Table
 from isocenter.view.text import number
+from isocenter.view.text import unit as unit_text
 
 __all__ = ["case_flow", "feature_table", "key_numbers", "prediction_table", "score_table"]
 
 
 def _with_unit(name: str, unit: str) -> str:
+    plain = _title(name)
+    return f"{plain} ({unit_text(unit)})" if unit_text(unit) else plain
+
+
+def _title(name: str) -> str:
     plain = name.replace("_", " ")
-    return plain if unit in ("", "1") else f"{plain} ({unit})"
+    return plain[:1].upper() + plain[1:]
 
 
 def feature_table(features: Features, names: Sequence[str] | None = None, caption: str = "") -> Table:
@@ -45,8 +51,7 @@ def feature_table(features: Features, names: Sequence[str] | None = None, captio
     body = []
     for k in where:
         column = features.columns[k]
-        unit = "\u2013" if column.unit == "1" else column.unit
-        facts = (column.name.replace("_", " "), unit, *((column.standard or "\u2013",) if coded else ()))
+        facts = (_title(column.name), unit_text(column.unit) or "\u2013", *((column.standard or "\u2013",) if coded else ()))
         body.append((*facts, *(row[k] for row in features.rows)))
     return Table(head, tuple(body), caption)
 
@@ -56,7 +61,7 @@ def score_table(scores: Scores, caption: str = "") -> Table:
     rows = []
     for name, score in scores.items():
         between = "\u2013" if score.interval is None else f"{number(float(score.interval[0]))} to {number(float(score.interval[1]))}"
-        rows.append((name.replace("_", " "), float(score.value), "\u2013" if score.unit == "1" else score.unit, between, score.n))
+        rows.append((_title(name), float(score.value), unit_text(score.unit) or "\u2013", between, score.n))
     return Table(("Score", "Value", "Unit", "95 % interval", "n"), tuple(rows), caption)
 
 
@@ -65,8 +70,7 @@ def prediction_table(prediction: Prediction, caption: str = "") -> Table:
     if prediction.classes:
         pairs = sorted(zip(prediction.classes, prediction.probabilities, strict=True), key=lambda p: -p[1])
         return Table(("Class", "Probability"), tuple((name, round(p, 4)) for name, p in pairs), caption)
-    unit = "\u2013" if prediction.unit == "1" else prediction.unit
-    return Table(("Predicted value", "Unit"), ((prediction.value, unit),), caption)
+    return Table(("Predicted value", "Unit"), ((prediction.value, unit_text(prediction.unit) or "\u2013"),), caption)
 
 
 def key_numbers(features: Features, wanted: Mapping[str, str], most: int = 6) -> tuple[KeyNumber, ...]:

@@ -15,7 +15,7 @@ import math
 import unicodedata
 from typing import Any
 
-__all__ = ["clean", "number", "quantity_label"]
+__all__ = ["clean", "number", "quantity_label", "unit"]
 
 _REPLACEMENT = "\ufffd"
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -72,7 +72,7 @@ def clean(text: Any, limit: int = 2000) -> str:
     return result
 
 
-def number(value: Any, digits: int = 4) -> str:
+def number(value: Any, digits: int = 4, aligned: bool = False) -> str:
     """Return a value as people read it.
 
     Parameters
@@ -81,6 +81,8 @@ def number(value: Any, digits: int = 4) -> str:
         A number, None (nothing was measured), a truth value or a text.
     digits
         Significant digits of a number that is not whole.
+    aligned
+        Whether closing zeros stay, so that the numbers of a column line up.
     """
     if value is None:
         return "\u2013"
@@ -104,8 +106,17 @@ def number(value: Any, digits: int = 4) -> str:
     whole = len(str(int(size))) if size >= 1 else 0
     if whole >= digits:
         return f"{plain:.0f}"
-    shown = f"{plain:.{digits}g}"
-    return shown if "e" not in shown else f"{plain:.{digits}f}"
+    # Digits after the point that make `digits` significant ones; a rounding up to the next power of ten loses one.
+    places = digits - 1 - math.floor(math.log10(float(f"{size:.{digits - 1}e}"))) if size else 0
+    shown = f"{plain:.{max(0, places)}f}"
+    return shown if aligned or "." not in shown else shown.rstrip("0").rstrip(".")
+
+
+def unit(name: str) -> str:
+    """Return a unit as people write it: ``mm^3`` becomes mm\u00b3, a plain number has none."""
+    if name in ("", "1"):
+        return ""
+    return clean(name, 40).replace("^2", "\u00b2").replace("^3", "\u00b3").replace("^-1", "\u207b\u00b9")
 
 
 def quantity_label(quantity: str | None, modality: str | None = None) -> str:
