@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 __all__ = [
     "AmbiguousInputError",
@@ -144,7 +145,15 @@ class BusyError(IsocenterError, OSError):
 
 
 class StepError(IsocenterError, RuntimeError):
-    """A step of a pipeline failed; the message names the step and the reason."""
+    """A step of a pipeline failed; the message names the step and the reason.
+
+    Attributes
+    ----------
+    outcome
+        What the run had given before (`isocenter.pipeline.run.Outcome`), None where that is not known.
+    """
+
+    outcome: Any = None
 
 
 class VerificationError(IsocenterError, RuntimeError):
