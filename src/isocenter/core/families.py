@@ -138,8 +138,9 @@ class _OnImages(Operation):
         return result
 
 
-def _refuse_labels(who: str, image: Image) -> None:
-    if isinstance(image, LabelMap):
+def _refuse_labels(who: str, image: Image | Spec) -> None:
+    kind = image.kind if isinstance(image, Spec) else type(image).__name__
+    if kind == "LabelMap":
         raise ContentError(f"{who} filters intensities, but was given a label map: expected an image; use an editor for labels.")
 
 
@@ -207,6 +208,7 @@ class ReferenceFilter(_OnImages):
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return the spec of the result."""
+        _refuse_labels(self.name, specs[0])
         self.check_image(specs[0])
         return specs[0].replace(dtype=None if specs[0].dtype is None else working_dtype(specs[0].dtype).str)
 
@@ -365,7 +367,7 @@ class Segmenter(_OnImages):
 
     ``segments`` names the labels 1, 2 ... that `compute` returns. An instance segmenter sets ``instances`` to the
     name of one object and returns as many labels as it finds. `compute` sees the optional region as
-    ``context.region``.
+    ``context.region``. Labels are stored as uint8, those of instances as uint32, so that a plan knows their size.
     """
 
     family: ClassVar[str] = "Segmenter"
@@ -395,13 +397,24 @@ class Segmenter(_OnImages):
         parts = [np.asarray(self.compute(block, context)) for _, block in _blocks(image, core)]
         array = np.stack(parts) if looped else parts[0]
         dims = (*looped, *spatial)
-        if array.dtype.kind == "b":
-            array = array.astype(np.uint8)
+        if array.dtype.kind not in "iub":
+            raise ContentError(f"{self.name} returned labels of type {array.dtype}: expected integers or bool.")
         top = int(array.max()) if array.size else 0
+        dtype = self.label_dtype
+        if array.size and (int(array.min()) < 0 or top > np.iinfo(dtype).max):
+            raise ContentError(
+                f"{self.name} returned labels from {int(array.min())} to {top}: expected 0 to {np.iinfo(dtype).max}."
+            )
+        array = array.astype(dtype, copy=False)
         provenance = self.traced((image, region), seed, notes)
         return LabelMap(
             array, dims, image.geometry, self.table(top), modality=image.modality, times=image.times, provenance=provenance
         )
+
+    @property
+    def label_dtype(self) -> np.dtype[Any]:
+        """Type that the labels are stored in."""
+        return np.dtype(np.uint8 if self.instances is None else np.uint32)
 
     def table(self, highest: int) -> tuple[Segment, ...]:
         """Return the segment table for labels up to `highest`."""
@@ -417,7 +430,7 @@ class Segmenter(_OnImages):
         self.check_image(spec)
         dims = tuple(d for d in spec.dims if d != "c")
         channels = 1 if "c" not in spec.dims or spec.geometry is None else max(1, spec.samples // spec.geometry.size)
-        return Spec("LabelMap", dims, "|u1", spec.geometry, spec.modality, None, spec.samples // channels)
+        return Spec("LabelMap", dims, self.label_dtype.str, spec.geometry, spec.modality, None, spec.samples // channels)
 
 
 class Editor(_OnImages):
@@ -549,6 +562,7 @@ class Extractor(_OnImages):
     def resolve(self, *specs: Spec) -> Spec:
         """Return that features come out; raises where the grids differ."""
         image = specs[0]
+        _refuse_labels(self.name, image)
         self.check_image(image)
         if len(specs) < 2 or specs[1].kind not in ("LabelMap", "MaskStack"):
             given = specs[1].kind if len(specs) > 1 else "nothing"
