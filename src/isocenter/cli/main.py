@@ -111,7 +111,9 @@ def info(input: Input, json: AsJson = False, repair: RepairOption = None) -> Non
 
 
 @app.command()
-def ops(name: Annotated[str | None, typer.Argument(help="One operation, or a stage such as denoise.")] = None, json: AsJson = False) -> None:
+def ops(
+    name: Annotated[str | None, typer.Argument(help="One operation, or a stage such as denoise.")] = None, json: AsJson = False
+) -> None:
     """List the operations, or show the parameters of one."""
     from isocenter.cli import show_ops
     from isocenter.jobs import ops as job
@@ -217,7 +219,9 @@ def _exit_code(error: Exception) -> int:
 
     if isinstance(error, errors.InputError | errors.MissingInputError):
         return 3
-    if isinstance(error, errors.ParameterError | errors.UnknownNameError | errors.SpecError | errors.SlotError | errors.MissingExtraError):
+    if isinstance(
+        error, errors.ParameterError | errors.UnknownNameError | errors.SpecError | errors.SlotError | errors.MissingExtraError
+    ):
         return 2
     return 1
 

@@ -62,7 +62,9 @@ def _bytes(count: float) -> str:
 def plan(prepared: Prepared) -> None:
     """Print what will be done, what it will cost, and every problem found."""
     for analysis in prepared.analyses:
-        out.print(f"[bold]{safe(analysis.name)}[/]: {safe(analysis.title)} ({safe(analysis.study)}), because {safe(analysis.why)}")
+        out.print(
+            f"[bold]{safe(analysis.name)}[/]: {safe(analysis.title)} ({safe(analysis.study)}), because {safe(analysis.why)}"
+        )
         for sentence in analysis.problems:
             out.print(f"  [yellow]![/] {safe(sentence)}")
         if len(prepared.analyses) <= 3:
@@ -92,7 +94,14 @@ def progress(quiet: bool = False) -> Iterator[Any]:
     if quiet or not err.is_terminal:
         yield None
         return
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), console=err, transient=True) as bar:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    ) as bar:
         task = bar.add_task("starting", total=None)
 
         def move(text: str, done: int, total: int) -> None:
@@ -119,7 +128,9 @@ def summary(result: Summary) -> None:
         out.print(f"[red]set aside[/] {safe(name)}: {safe(reason)}")
     out.print(f"\nReport:   {safe(result.report)}")
     out.print(f"Results:  {safe(result.out)} ({result.files} files)")
-    out.print(f"Took {result.seconds:.1f} s, peak memory {_bytes(result.peak_bytes)}{'; nothing was recomputed' if result.reused else ''}.")
+    out.print(
+        f"Took {result.seconds:.1f} s, peak memory {_bytes(result.peak_bytes)}{'; nothing was recomputed' if result.reused else ''}."
+    )
     out.print(f"Check it any time with: isocenter verify {safe(result.out)}")
 
 
@@ -136,7 +147,9 @@ def info(found: Info) -> None:
     for path, reason in found.refused:
         out.print(f"[red]refused[/] {safe(path)}: {safe(reason)}")
     if found.skipped:
-        out.print(f"[dim]{len(found.skipped)} other files passed over, the first: {safe(found.skipped[0][0])} ({safe(found.skipped[0][1])})[/]")
+        out.print(
+            f"[dim]{len(found.skipped)} other files passed over, the first: {safe(found.skipped[0][0])} ({safe(found.skipped[0][1])})[/]"
+        )
     if found.usable:
         out.print(f"\nNext: isocenter run {safe(found.path)} -o results")
     elif not found.refused:
@@ -150,7 +163,9 @@ def verification(report: Verification) -> None:
     for note in report.notes:
         out.print(f"[dim]{safe(note)}[/]")
     if report.sound:
-        out.print(f"Sound: {report.files} files and {report.steps} steps are as recorded{', and recomputing them gave the same' if report.recomputed else ''}.")
+        out.print(
+            f"Sound: {report.files} files and {report.steps} steps are as recorded{', and recomputing them gave the same' if report.recomputed else ''}."
+        )
 
 
 def demo(result: DemoResult) -> None:

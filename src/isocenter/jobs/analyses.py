@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from isocenter import studies
 from isocenter.core.errors import SpecError
 from isocenter.io.door import Case
 from isocenter.io.inventory import Item
 from isocenter.jobs.choose import Candidate, choose, describe_modality, load_study
-from isocenter.pipeline.spec import Pipeline, load
+from isocenter.pipeline.spec import Input, Pipeline, load
 
 __all__ = ["Analysis", "analyses_of", "find_study"]
 
@@ -55,13 +54,17 @@ def find_study(name: str) -> Pipeline:
     path = Path(name)
     if path.suffix in (".yaml", ".yml", ".json"):
         if not path.is_file():
-            raise SpecError(f"No study file at '{name}': expected the path of a YAML file, or one of {', '.join(studies.names())}.")
+            raise SpecError(
+                f"No study file at '{name}': expected the path of a YAML file, or one of {', '.join(studies.names())}."
+            )
         return load(path)
     studies.path(name)  # raises with the names it may have been meant for
     raise AssertionError("unreachable")
 
 
-def analyses_of(case: Case, study: str | None = None, masks: Mapping[str, Path] | None = None) -> tuple[list[Analysis], list[str]]:
+def analyses_of(
+    case: Case, study: str | None = None, masks: Mapping[str, Path] | None = None
+) -> tuple[list[Analysis], list[str]]:
     """Return the analyses of a case, and a sentence for everything in it that none of them uses.
 
     Parameters
@@ -89,7 +92,11 @@ def analyses_of(case: Case, study: str | None = None, masks: Mapping[str, Path] 
         items = tuple(dataclasses.replace(item, name=slot) for slot, item in slots.items()) + tuple(own)
         label = case.pseudonym if len(bound) == 1 else f"{case.pseudonym}-{'-'.join(i.name for i in slots.values())}"
         result.append(Analysis(label.replace("_", "-"), Case(case.pseudonym, items), name, why, dict(masks or {})))
-    left += [f"{mark.name} ({mark.format}) refers to no image of this input and was not measured." for mark in marks if id(mark) not in used]
+    left += [
+        f"{mark.name} ({mark.format}) refers to no image of this input and was not measured."
+        for mark in marks
+        if id(mark) not in used
+    ]
     return result, left
 
 
@@ -115,14 +122,13 @@ def _bind(images: Sequence[Item]) -> list[Bound]:
     return found
 
 
-def _match_inputs(inputs: Mapping[str, Mapping[str, Any]], images: Sequence[Item]) -> dict[str, Item] | None:
+def _match_inputs(inputs: Mapping[str, Input], images: Sequence[Item]) -> dict[str, Item] | None:
     """Return an image for every named input, all of one frame of reference, None where there are none."""
     slots: dict[str, Item] = {}
     for name, wanted in inputs.items():
-        modalities = wanted.get("modality", ())
         frame = next((i.spec.geometry.frame for i in slots.values() if i.spec.geometry is not None), None)
         for item in images:
-            if any(item is s for s in slots.values()) or item.spec.modality not in modalities or item.spec.geometry is None:
+            if any(item is s for s in slots.values()) or item.spec.modality not in wanted.modality or item.spec.geometry is None:
                 continue
             if slots and (item.spec.geometry.frame is None or item.spec.geometry.frame != frame):
                 continue
@@ -140,7 +146,7 @@ def _bind_given(images: Sequence[Item], study: str) -> list[Bound]:
     if pipeline.inputs:
         slots = _match_inputs(pipeline.inputs, images)
         if slots is None:
-            wanted = ", ".join(f"{name} ({' or '.join(v.get('modality', ('any',)))})" for name, v in pipeline.inputs.items())
+            wanted = ", ".join(f"{name} ({' or '.join(v.modality or ('any',))})" for name, v in pipeline.inputs.items())
             have = ", ".join(describe_modality(i.spec.modality) for i in images)
             raise SpecError(f"Study {pipeline.name} needs {wanted} in one frame of reference, but the case has {have}.")
         return [(slots, study, why)]
@@ -158,6 +164,8 @@ def _belongs(mark: Item, images: Sequence[Item], single: bool) -> bool:
         if known & set(mark.references):
             return True
         return False
-    if mark.spec.geometry is not None and any(i.spec.geometry is not None and i.spec.geometry.matches(mark.spec.geometry) for i in images):
+    if mark.spec.geometry is not None and any(
+        i.spec.geometry is not None and i.spec.geometry.matches(mark.spec.geometry) for i in images
+    ):
         return True
     return single

@@ -117,7 +117,9 @@ def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], reg
             continue
         empty = not value.array.any() if isinstance(value, MaskStack) else not any(v > 0 for v in value.present)
         if empty or "t" in value.dims:
-            outputs.notes.append(f"Labels '{name}' are {'empty' if empty else 'a time series'}: no DICOM SEG was written for them.")
+            outputs.notes.append(
+                f"Labels '{name}' are {'empty' if empty else 'a time series'}: no DICOM SEG was written for them."
+            )
             continue
         try:
             path = outputs.path(f"dicom/seg-{file_part(name)}.dcm", name)

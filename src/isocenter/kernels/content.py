@@ -115,6 +115,8 @@ def xray_chest_like(array: npt.NDArray[Any]) -> float:
         middle = columns[28:36].mean()
         left, right = columns[12:24].min(), columns[40:52].min()
         depth = float(min(middle - left, middle - right))
-        mirrored = float(np.corrcoef(ndimage.gaussian_filter(picture, 3).ravel(), ndimage.gaussian_filter(picture[:, ::-1], 3).ravel())[0, 1])
+        mirrored = float(
+            np.corrcoef(ndimage.gaussian_filter(picture, 3).ravel(), ndimage.gaussian_filter(picture[:, ::-1], 3).ravel())[0, 1]
+        )
         best = max(best, min(1.0, max(0.0, depth)) * max(0.0, mirrored))
     return best

@@ -1,0 +1,66 @@
+"""Convert between formats without changing values, geometry, left or right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isocenter.core.errors import AmbiguousInputError, ContentError
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap, MaskStack
+from isocenter.io import door
+from isocenter.jobs.outputs import file_part
+from isocenter.jobs.run import parse_repair
+
+__all__ = ["convert"]
+
+
+def convert(source: Path | str, target: Path | str, repair: str | None = None) -> list[str]:
+    """Read one image or label map and write it in another format.
+
+    Parameters
+    ----------
+    source
+        File, folder or archive that holds one image (or one set of labels).
+    target
+        File whose ending names the format; a folder (existing, or written with a trailing slash) gets a DICOM series.
+    repair
+        ``interpolate`` or ``nearest`` for missing slices.
+
+    Returns
+    -------
+    list of str
+        What was written, and every problem that the reader reported.
+    """
+    found = door.inspect(source, repair=parse_repair(repair))
+    items = [item for item in found.items if item.kind in ("image", "labels")]
+    if not items:
+        reason = found.refusals[0].reason if found.refusals else "it holds no image"
+        raise ContentError(f"Nothing to convert in '{source}': {reason}")
+    if len(items) > 1:
+        names = ", ".join(f"{item.name} ({item.spec.modality or item.kind})" for item in items[:8])
+        raise AmbiguousInputError(
+            f"'{source}' holds {len(items)} images: {names}; expected one: give the path of the one to convert."
+        )
+    value = items[0].load()
+    path = Path(target)
+    lines = _write(value, path, str(target).endswith("/") or path.is_dir())
+    return [*lines, *[f"note: {problem.sentence()}" for problem in items[0].problems]]
+
+
+def _write(value: Image | MaskStack, path: Path, folder: bool) -> list[str]:
+    if folder:
+        from isocenter.io.dicom.write_series import write_series
+
+        if not isinstance(value, Image) or isinstance(value, LabelMap):
+            raise ContentError("Labels become a DICOM SEG only beside their source series: use isocenter run with --mask.")
+        files = write_series(value, path)
+        return [f"wrote {len(files)} DICOM files into {path}"]
+    if isinstance(value, MaskStack) and value.overlaps:
+        lines = []
+        for one in value:
+            part = path.with_name(f"{file_part(one.segments[0].name)}-{path.name}")
+            door.write(one, part)
+            lines.append(f"wrote {part}")
+        return lines
+    door.write(value.to_labels() if isinstance(value, MaskStack) else value, path)
+    return [f"wrote {path}"]

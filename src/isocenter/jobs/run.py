@@ -1,0 +1,347 @@
+"""The main job: inspect, plan, run, and leave a folder that opens as a page."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, ParameterError, SpecError
+from isocenter.core.study import SLOT_NAME
+from isocenter.io import door
+from isocenter.io.inventory import Repair
+from isocenter.jobs.analyses import Analysis, analyses_of, find_study
+from isocenter.jobs.case import CaseResult, Task, analyse, plan_of
+from isocenter.jobs.cohort import write_cohort
+from isocenter.jobs.lock import Lock
+from isocenter.pipeline.plan import Plan
+
+__all__ = ["Options", "Planned", "Prepared", "Summary", "execute", "parse_masks", "parse_repair", "prepare", "run"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose; see ``isocenter run --help``."""
+
+    study: str | None = None
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    repair: Repair | None = None
+    force: bool = False
+    seed: int = 0
+    identify: bool = False
+    scheduler: str | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One analysis as the plan shows it: rows of plain values, problems and dropped steps in words."""
+
+    name: str
+    study: str
+    title: str
+    why: str
+    rows: tuple[Mapping[str, Any], ...]
+    problems: tuple[str, ...]
+    dropped: tuple[str, ...]
+    seconds: float
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An inspected and planned input, ready to run."""
+
+    inputs: tuple[Path, ...]
+    tasks: tuple[Task, ...]
+    analyses: tuple[Planned, ...]
+    refused: tuple[tuple[str, str], ...]
+    unused: tuple[str, ...]
+    found: int
+
+    @property
+    def seconds(self) -> float:
+        """Estimated computing time of all analyses on one core."""
+        return sum(a.seconds for a in self.analyses)
+
+    @property
+    def bytes(self) -> int:
+        """Estimated peak memory of the largest analysis."""
+        return max((a.bytes for a in self.analyses), default=0)
+
+    @property
+    def files(self) -> int:
+        """Estimated number of files."""
+        return sum(a.files for a in self.analyses)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "analyses": [
+                {
+                    "name": a.name,
+                    "study": a.study,
+                    "why": a.why,
+                    "steps": [dict(r) for r in a.rows],
+                    "problems": list(a.problems),
+                    "dropped": list(a.dropped),
+                    "seconds": a.seconds,
+                    "bytes": a.bytes,
+                    "files": a.files,
+                }
+                for a in self.analyses
+            ],
+            "refused": [{"path": p, "reason": r} for p, r in self.refused],
+            "unused": list(self.unused),
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    flow
+        Case flow: found, refused, analysed, set aside.
+    cases
+        The analysed cases.
+    set_aside
+        (name, reason) of every input and case that was not analysed.
+    """
+
+    out: Path
+    report: Path
+    flow: Mapping[str, int]
+    cases: tuple[CaseResult, ...]
+    set_aside: tuple[tuple[str, str], ...]
+    files: int
+    seconds: float
+    peak_bytes: int
+    reused: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 if anything was set aside."""
+        return 1 if self.set_aside else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "out": str(self.out),
+            "report": str(self.report),
+            "flow": dict(self.flow),
+            "cases": [case.to_dict() for case in self.cases],
+            "set_aside": [{"name": n, "reason": r} for n, r in self.set_aside],
+            "files": self.files,
+            "seconds": self.seconds,
+            "peak_bytes": self.peak_bytes,
+            "reused": self.reused,
+        }
+
+
+def parse_masks(texts: Sequence[str]) -> dict[str, Path]:
+    """Return slot -> path from ``NAME=PATH`` texts."""
+    masks: dict[str, Path] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not sign or not path:
+            raise ParameterError(f"Mask '{text}': expected NAME=PATH, for instance --mask lesion=lesion.nii.gz")
+        slot = name.strip().lower().replace("-", "_").replace(" ", "_")
+        if not SLOT_NAME.fullmatch(slot):
+            raise ParameterError(f"Mask name '{name}': expected a letter, then letters, digits and '_'.")
+        if slot in masks:
+            raise ParameterError(f"Mask name '{name}' is given twice: expected a name of its own for each mask.")
+        masks[slot] = Path(path)
+    return masks
+
+
+def parse_repair(text: str | None) -> Repair | None:
+    """Return a repair option, or the error that names the two there are."""
+    if text is None or text == "interpolate" or text == "nearest":
+        return text
+    raise ParameterError(f"Repair '{text}': expected 'interpolate' or 'nearest'.")
+
+
+def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Prepared:
+    """Inspect inputs and plan what will be run on them; writes nothing.
+
+    Raises
+    ------
+    ContentError
+        If nothing in the inputs can be used; the message holds the first reasons.
+    SpecError, UnknownNameError
+        If the study or one of its steps does not exist or does not fit.
+    """
+    options = options or Options()
+    if options.study is not None:
+        find_study(options.study)  # a misspelt study is reported before anything is read
+    cases: list[door.Case] = []
+    refused: list[tuple[str, str]] = []
+    for path in inputs:
+        found = door.inspect(path, repair=options.repair)
+        cases.extend(door.cases(found))
+        refused.extend((_shown(refusal.path, Path(path)), refusal.reason) for refusal in found.refusals)
+    for name, mask in options.masks.items():
+        if not mask.exists():
+            raise MissingInputError(f"No mask file at '{mask}' (--mask {name}=...): expected the path of a label image.")
+    analyses: list[Analysis] = []
+    unused: list[str] = []
+    for case in cases:
+        try:
+            own, left = analyses_of(case, options.study, options.masks)
+        except SpecError:
+            raise
+        except IsocenterError as error:
+            refused.append((case.pseudonym, str(error)))
+            continue
+        analyses.extend(own)
+        unused.extend(left)
+    tasks: list[Task] = []
+    planned: list[Planned] = []
+    failures: list[IsocenterError] = []
+    for analysis in _distinct(analyses):
+        task = Task(analysis, options.seed, options.identify, options.force)
+        try:
+            plan = plan_of(task)
+        except IsocenterError as error:
+            failures.append(error)
+            refused.append((analysis.name, str(error)))
+            continue
+        tasks.append(task)
+        planned.append(_planned(task, plan))
+    if not tasks:
+        if failures and not isinstance(failures[0], ContentError):
+            raise failures[0]
+        if not refused:
+            shown = ", ".join(str(p) for p in inputs)
+            raise ContentError(f"Nothing usable in {shown}: expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF images.")
+        more = f" ({len(refused) - 1} more were refused; isocenter info lists them)" if len(refused) > 1 else ""
+        raise ContentError(f"Nothing usable in the input: {refused[0][0]}: {refused[0][1]}{more}")
+    return Prepared(
+        tuple(Path(p) for p in inputs), tuple(tasks), tuple(planned), tuple(refused), tuple(unused), len(analyses) + len(refused)
+    )
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Return a path below the input as the user knows it, without the folders above."""
+    try:
+        return str(path.relative_to(root.parent))
+    except ValueError:
+        return str(path)
+
+
+def _distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
+    """Return the analyses with names made unique (the same case twice in the input keeps both)."""
+    seen: dict[str, int] = {}
+    result = []
+    for analysis in analyses:
+        count = seen[analysis.name] = seen.get(analysis.name, 0) + 1
+        if count > 1:
+            analysis = Analysis(f"{analysis.name}-{count}", analysis.case, analysis.study, analysis.why, analysis.masks)
+        result.append(analysis)
+    return result
+
+
+def _planned(task: Task, plan: Plan) -> Planned:
+    analysis = task.analysis
+    problems = tuple(p.sentence() for item in analysis.case.items for p in item.problems)
+    rows = [{**row, "from": ", ".join(row["from"])} for row in plan.table() if row["step"] is not None]
+    return Planned(
+        name=analysis.name,
+        study=analysis.pipeline.name,
+        title=analysis.pipeline.title or analysis.pipeline.name,
+        why=analysis.why,
+        rows=tuple(rows),
+        problems=problems,
+        dropped=tuple(f"{out.op} ({out.to}): {out.reason}" for out in plan.left_out),
+        seconds=plan.cost.seconds,
+        bytes=plan.cost.bytes,
+        files=len(plan.steps) * 2 + 8,
+    )
+
+
+def execute(prepared: Prepared, out: Path | str, options: Options | None = None, *, progress: Progress | None = None) -> Summary:
+    """Run what was prepared and write the results.
+
+    A case that fails is set aside with its reason and never stops the others. A second run onto the same folder
+    resumes: finished cases are kept, finished steps come from the cache.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    root = Path(out)
+    with Lock(root):
+        single = len(prepared.tasks) == 1 and not prepared.refused
+        placed = [task.placed(root if single else root / "cases" / task.analysis.name, root) for task in prepared.tasks]
+        done: list[CaseResult] = []
+        failed: list[tuple[str, str]] = []
+        total = len(placed)
+
+        def finished(index: int, result: Any) -> None:
+            if isinstance(result, CaseResult):
+                done.append(result)
+            else:
+                failed.append((placed[index].analysis.name, result.reason))
+            if progress is not None:
+                progress(placed[index].analysis.name, len(done) + len(failed), total)
+
+        if progress is not None:
+            progress("reading", 0, total)
+        _executor(options, total)(analyse, placed, on_done=finished)
+        done.sort(key=lambda result: result.name)
+        failed.sort()
+        aside = (*prepared.refused, *failed)
+        flow = {"found": prepared.found, "refused": len(prepared.refused), "analysed": len(done), "set aside": len(failed)}
+        seconds = time.monotonic() - started
+        report, files = write_cohort(root, single, tuple(done), aside, flow, seconds, _peak_bytes(done))
+    return Summary(
+        root, report, flow, tuple(done), aside, files, seconds, _peak_bytes(done), bool(done) and all(r.reused for r in done)
+    )
+
+
+def _executor(options: Options, total: int) -> Callable[..., Any]:
+    """Return the function that maps tasks: in this process, in processes, or on a Dask cluster."""
+    if options.scheduler is not None:
+        from isocenter.pipeline.executors import dask
+
+        return dask.executor(options.scheduler, workers=options.workers)
+    if total > 1 and (options.workers or 2) > 1:
+        from isocenter.pipeline.executors import processes
+
+        return processes.executor(workers=options.workers)
+    from isocenter.pipeline.executors import serial
+
+    return serial.executor()
+
+
+def _peak_bytes(done: Sequence[CaseResult]) -> int:
+    """Return the highest resident memory of this process and of the cases."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    return max([own, *[result.peak_bytes for result in done]])
+
+
+def run(inputs: Any, out: Path | str, *, study: str | None = None, **options: Any) -> Summary:
+    """Inspect, plan and run in one call; what ``isocenter run`` does.
+
+    Parameters
+    ----------
+    inputs
+        A path or a sequence of paths.
+    out
+        Folder for the results.
+    study
+        Name of a study, a YAML file, or None to choose by content.
+    options
+        Fields of `Options`.
+    """
+    paths = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    chosen = Options(study=study, **options)
+    return execute(prepare(paths, chosen), out, chosen)
