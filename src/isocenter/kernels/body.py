@@ -97,6 +97,12 @@ def inside_patient(hu: FloatArray, tissue: Mask, spacing: Sequence[float]) -> tu
     touches[0] = False
     outside = np.zeros(tissue.shape, dtype=np.bool_)
     enclosed = _sides_with_tissue(tissue) >= 2
+    voxel = float(np.prod(spacing))
+    plain, plains = components(opening(~tissue & (hu < AIR), float(max(spacing)), spacing), 6)
+    room = _touches_side(plain, plains) & (sizes(plain, plains) * voxel > 5000.0)
+    room[0] = False
+    if not room.any():  # the whole field lies inside the patient
+        return np.ones(tissue.shape, dtype=np.bool_), bool(touches.any())
     cut = False
     for label in np.flatnonzero(touches):
         part = labels == label
@@ -105,9 +111,6 @@ def inside_patient(hu: FloatArray, tissue: Mask, spacing: Sequence[float]) -> tu
             continue
         cut = True
         # What is plain air and reaches the edge beside a lung is the room, with a rim for blur.
-        plain, plains = components(opening(part & (hu < AIR), float(max(spacing)), spacing), 6)
-        room = _touches_side(plain, plains) & (sizes(plain, plains) * float(np.prod(spacing)) > 5000.0)
-        room[0] = False
-        outside |= dilate(room[plain], 1.5 * float(max(spacing)), spacing) & part
+        outside |= dilate(room[plain] & part, 1.5 * float(max(spacing)), spacing) & part
     inside = ~outside
     return (inside if cut else fill_holes(inside, axis=0)), cut

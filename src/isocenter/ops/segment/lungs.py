@@ -1,0 +1,139 @@
+"""segment.lungs: right and left lung on CT, the lung fields on chest X-rays."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from isocenter.core.errors import ContentError
+from isocenter.core.families import Segmenter
+from isocenter.core.operation import Context, Spec
+from isocenter.kernels.body import inside_patient, tissue_of_patient
+from isocenter.kernels.coarse import block_mean, enlarge, enlarge_smooth, factors_for, to_patient_axes
+from isocenter.kernels.labels import dilate
+from isocenter.kernels.lungs import LEFT, RIGHT, CoarseLungs, find_lungs
+
+#: ml that one lung of an adult may have.
+_PLAUSIBLE = (500.0, 5000.0)
+
+
+class Lungs(Segmenter):
+    """Right and left lung: air spaces of the chest on CT, the visible lung fields on a chest X-ray.
+
+    On a CT (z y x, HU) the lungs are the air inside the patient without trachea, main bronchi and bowel gas. Right
+    and left follow from the affine and the spine, whatever way the volume is stored and the patient lies. Vessels are
+    part of a lung; notches narrower than twice `closing` are too, so that nodules at the wall are taken in; a larger
+    mass or effusion is not lung. Topology is decided on blocks of 3 mm, the wall then drawn at full resolution.
+
+    On an X-ray (y x, frontal) the two dark fields beside the heart are found; the patient's right lung is the one on
+    the image's left, as such images are displayed, unless the affine says otherwise.
+
+    Notes say when nothing was found, only one lung, one that touches the edge of the image, or a volume that a lung
+    cannot have. It fails on lungs without air (complete atelectasis, large effusion), and splits lungs that touch over a
+    wide area only roughly.
+
+    Parameters
+    ----------
+    closing : float
+        mm; radius of the ball that rolls along the outside of each lung on CT.
+
+    References
+    ----------
+    Hu, Hoffman, Reinhardt. Automatic lung segmentation for accurate quantitation of volumetric X-ray CT images. IEEE
+    Trans. Med. Imaging 20 (2001) 490-498. Armato, Sensakovic. Automated lung segmentation for thoracic CT. Academic
+    Radiology 11 (2004) 1011-1021 (rolling ball at the wall).
+    """
+
+    dims: ClassVar[tuple[str, ...]] = ("zyx",)
+    segments: ClassVar[tuple[str, ...]] = ("right lung", "left lung")
+    ns_per_sample: ClassVar[float] = 60.0
+    bytes_per_sample: ClassVar[float] = 10.0
+
+    closing: Annotated[float, Field(ge=0.0, le=30.0)] = 8.0
+
+    def check_image(self, spec: Spec) -> None:
+        """Refuse volumes without HU or pixel size; X-rays need neither."""
+        super().check_image(spec)
+        if "z" in spec.dims:
+            assert spec.geometry is not None  # refused above
+            spec.geometry.require_mm(self.name)
+            if spec.quantity != "HU":
+                raise ContentError(
+                    f"{self.name} finds lungs in a volume by their HU, but the image holds "
+                    f"{spec.quantity or 'an unknown quantity'}: expected a CT in HU; state the quantity if you know it."
+                )
+
+    def compute(self, array: Any, context: Context) -> npt.NDArray[np.uint8]:
+        """Return 1 for the right and 2 for the left lung."""
+        result = self._volume(np.asarray(array), context)
+        if context.region is not None:
+            result[~context.region] = 0
+        return result
+
+    def _volume(self, array: npt.NDArray[Any], context: Context) -> npt.NDArray[np.uint8]:
+        """Return the lungs of a CT."""
+        order, flipped = to_patient_axes(context.geometry.affine)
+        turn = tuple(slice(None, None, -1 if f else 1) for f in flipped)
+        hu = array.transpose(order)[turn]
+        spacing = tuple(context.spacing[k] for k in order)
+        factors = factors_for(hu.shape, spacing, 3.0)
+        steps = tuple(s * f for s, f in zip(spacing, factors, strict=True))
+        coarse = block_mean(hu, factors, context.threads)
+        inside, cut = inside_patient(coarse, tissue_of_patient(coarse, steps, threads=context.threads), steps)
+        found = find_lungs(coarse, inside, steps, self.closing, context.threads)
+        for text in found.notes:
+            context.note(text)
+        result = _refine(hu, found, steps, factors, context.threads)
+        _judge(result, float(np.prod(spacing)) / 1000.0, context)
+        return np.ascontiguousarray(result[turn].transpose(np.argsort(order)))
+
+
+def _refine(
+    hu: npt.NDArray[Any], found: CoarseLungs, steps: tuple[float, ...], factors: tuple[int, ...], threads: int
+) -> npt.NDArray[np.uint8]:
+    """Draw the lungs at full resolution.
+
+    Inside, blocks count whole. At the wall of air the samples themselves decide; at a notch that was closed there is
+    no edge to see, and the interpolated closing decides.
+    """
+    result = np.zeros(hu.shape, dtype=np.uint8)
+    reach = 1.01 * max(steps)
+    for side in (RIGHT, LEFT):
+        whole = found.labels == side
+        if not whole.any():
+            continue
+        rows = np.flatnonzero(whole.any(axis=(1, 2)))
+        slab = slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3)
+        fine = slice(slab.start * factors[0], min(slab.stop * factors[0], hu.shape[0]))
+        part, shape = whole[slab], hu[fine].shape
+        outer = ~part & dilate(part, reach, steps, threads) & ~found.airway[slab]
+        outer &= (found.labels[slab] == 0) | (found.labels[slab] == side)
+        rim = part & dilate(~part, reach, steps, threads)
+        notch = dilate(part & ~found.aerated[slab], reach, steps, threads) & (part | outer)
+        drawn = enlarge(part & ~rim, factors, shape)
+        drawn = drawn | (enlarge(rim | outer, factors, shape) & (hu[fine] < found.threshold))
+        drawn |= enlarge(notch, factors, shape) & (enlarge_smooth(part, factors, shape) > 0.5)
+        own = result[fine]
+        own[drawn & (own == 0)] = side
+    return result
+
+
+def _judge(result: npt.NDArray[np.uint8], voxel: float, context: Context) -> None:
+    """Note what a reader should know before believing the lungs; `voxel` in ml."""
+    names = {RIGHT: "right", LEFT: "left"}
+    present = [side for side in names if (result == side).any()]
+    if len(present) == 1:
+        context.note(f"Only the {names[present[0]]} lung was found.")
+    for side in present:
+        mask = result == side
+        volume = float(mask.sum()) * voxel
+        edges = [mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
+        if any(edges):
+            context.note(f"The {names[side]} lung touches the edge of the image: {volume:.0f} ml is a lower bound.")
+        elif not _PLAUSIBLE[0] <= volume <= _PLAUSIBLE[1]:
+            context.note(
+                f"The {names[side]} lung measures {volume:.0f} ml: an adult's has {_PLAUSIBLE[0]:.0f} to {_PLAUSIBLE[1]:.0f} ml."
+            )
