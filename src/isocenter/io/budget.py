@@ -81,6 +81,9 @@ class Budget:
         Entries of one archive.
     seconds
         Time for decoding one item.
+    verify_bytes
+        Inspection reads the samples through once (checking check sums and counting NaN) up to this many bytes;
+        larger items are verified when they are loaded.
     """
 
     max_bytes: int = field(default_factory=default_bytes)
@@ -93,6 +96,7 @@ class Budget:
     max_files: int = 1_000_000
     max_entries: int = 50_000
     seconds: float = 120.0
+    verify_bytes: int = 512 * MIB
 
     def _refuse(self, path: Path, what: str, asked: str, allowed: str) -> BudgetError:
         return BudgetError(
