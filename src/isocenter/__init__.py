@@ -40,7 +40,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     },
     **{name: ("isocenter.io.door", name) for name in ("read", "read_study", "read_labels", "open", "write", "inspect")},
     "op": ("isocenter._facade", "op"),
-    "ops": ("isocenter._facade", "ops"),
+    "ops": ("isocenter.ops", None),
     "run": ("isocenter._facade", "run"),
     **{
         stage: (f"isocenter.ops.{stage}", None)

@@ -1,4 +1,4 @@
-"""The functions of the facade that are more than a name: op, ops and run."""
+"""The functions of the facade that are more than a name: op and run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from isocenter.core.registry import operations
 
-__all__ = ["op", "ops", "run"]
+__all__ = ["op", "run"]
 
 
 def op(name: str, **parameters: Any) -> Any:
@@ -25,11 +25,6 @@ def op(name: str, **parameters: Any) -> Any:
         If there is no such operation; close names are suggested.
     """
     return operations().load(name)(**parameters)
-
-
-def ops() -> dict[str, str]:
-    """Return every operation's name with its one-line summary; nothing heavy is imported."""
-    return {name: entry.summary for name, entry in operations().entries.items()}
 
 
 def run(study: str | None, inputs: Any, out: Any, **options: Any) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -245,7 +245,7 @@ class Operation(BaseModel):
         """Return the operation as its YAML step: ``{"op": name, "with": {...}}``."""
         return {"op": self.name, "with": self.parameters()}
 
-    def record(self, inputs: tuple[str, ...], seed: int | None = None, notes: Mapping[str, None] | list[str] = ()) -> StepRecord:  # type: ignore[assignment]
+    def record(self, inputs: tuple[str, ...], seed: int | None = None, notes: Iterable[str] = ()) -> StepRecord:
         """Return the lineage entry of running this operation on inputs with these digests."""
         return StepRecord(self.name, self.version, self.parameters(), inputs, seed, tuple(notes))
 
