@@ -11,7 +11,7 @@ from isocenter.core.registry import operations
 
 
 class _Operations(ModuleType):
-    """This package, callable."""
+    """The package, callable."""
 
     def __call__(self) -> dict[str, str]:
         """Return every operation's name with its one-line summary; nothing heavy is imported."""
