@@ -20,7 +20,7 @@ __all__ = ["rasterise", "vertex_normals"]
 FloatArray = npt.NDArray[np.float64]
 
 
-def vertex_normals(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> FloatArray:
+def vertex_normals(vertices: FloatArray, faces: npt.NDArray[np.int64], rounds: int = 0) -> FloatArray:
     """Return unit normals at the vertices: the mean of the adjoining faces, weighted by area.
 
     Parameters
@@ -29,6 +29,8 @@ def vertex_normals(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> FloatA
         Shape (n, 3).
     faces
         Shape (m, 3), counter-clockwise seen from outside.
+    rounds
+        How many times every normal is replaced by the mean of those of the adjoining faces' corners.
 
     Returns
     -------
@@ -37,11 +39,18 @@ def vertex_normals(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> FloatA
     """
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.stack(
-        [np.bincount(faces.reshape(-1), np.repeat(normals[:, k], 3), minlength=len(vertices)) for k in range(3)], axis=1
-    )
+    result = _gathered(normals, faces, len(vertices))
+    for _ in range(rounds):
+        result = _gathered(result[faces].sum(axis=1), faces, len(vertices))
+    return result
+
+
+def _gathered(values: FloatArray, faces: npt.NDArray[np.int64], count: int) -> FloatArray:
+    """Return the unit vectors of the sums, at every vertex, of the vectors of its faces."""
+    flat = faces.reshape(-1)
+    total = np.stack([np.bincount(flat, np.repeat(values[:, k], 3), minlength=count) for k in range(3)], axis=1)
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    result: FloatArray = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+    result: FloatArray = np.divide(total, length, out=np.zeros_like(total), where=length > 1e-12)
     return result
 
 

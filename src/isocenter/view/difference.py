@@ -41,12 +41,16 @@ def difference(before: Image, after: Image, *, window: Window | str | None = Non
     before, after = (i.at(t=i.shape[i.dims.index("t")] // 2) if "t" in i.dims else i for i in (before, after))
     first, second = Volume.of(before), Volume.of(after)
     if first.anatomy != second.anatomy or (not first.anatomy and before.geometry.unit != after.geometry.unit):
-        raise ContentError(f"Images on {before.geometry} and {after.geometry} cannot be laid over each other: expected grids of one world.")
+        raise ContentError(
+            f"Images on {before.geometry} and {after.geometry} cannot be laid over each other: expected grids of one world."
+        )
     shown = choose(before, slices.sampled(first), wanted=window)
     plane = first.plane(first.planes[0], focus(before, first, ()))
     values, inside = first.sample(plane)
     index = np.round(second.geometry.to_index(first.world(plane.points())), 6)
-    if second.geometry.shape == first.geometry.shape and second.geometry.matches(first.geometry.with_frame(second.geometry.frame)):
+    if second.geometry.shape == first.geometry.shape and second.geometry.matches(
+        first.geometry.with_frame(second.geometry.frame)
+    ):
         index = second.index(plane.points())
     other, within = interpolate(second.array, index)
     same = before.quantity == after.quantity and first.colour == second.colour
@@ -71,7 +75,9 @@ def difference(before: Image, after: Image, *, window: Window | str | None = Non
     return _side_by_side(first, panels, [*words, note], title)
 
 
-def _grey(volume: Volume, values: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], window: Window, plane: slices.Plane) -> Panel:
+def _grey(
+    volume: Volume, values: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], window: Window, plane: slices.Plane
+) -> Panel:
     if volume.colour:
         rgb = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
     else:
@@ -100,7 +106,9 @@ def _side_by_side(volume: Volume, panels: list[tuple[Panel, str]], words: list[s
     wide, high = columns * scale, rows * scale
     cell = max(wide, 200.0)
     top = _TOP + (28.0 if title else 0.0)
-    figure = blank(round(20 + len(panels) * cell + (len(panels) - 1) * _GAP), round(top + high + 18 + 20 * len(words) + 8), GROUND)
+    figure = blank(
+        round(20 + len(panels) * cell + (len(panels) - 1) * _GAP), round(top + high + 18 + 20 * len(words) + 8), GROUND
+    )
     if title:
         label(figure, 10, 8, title, size=16, bold=True, color=LIGHT)
     for k, (one, word) in enumerate(panels):

@@ -78,7 +78,14 @@ def _plot(figure: Figure, top: float, what: str, members: list[tuple[str, npt.ND
     for order, (_, values, tone) in enumerate(members):
         counts = np.histogram(values, edges)[0] / max(1, values.size) * 100
         top_share = max(top_share, float(np.sort(counts)[-2:].mean()))
-        axes.stairs(counts, edges, fill=order == 0 and len(members) > 1, color=tone, alpha=0.55 if order == 0 and len(members) > 1 else 1.0, linewidth=1.6)
+        axes.stairs(
+            counts,
+            edges,
+            fill=order == 0 and len(members) > 1,
+            color=tone,
+            alpha=0.55 if order == 0 and len(members) > 1 else 1.0,
+            linewidth=1.6,
+        )
     # One spike (air, the zero outside a mask) must not flatten all the rest.
     body = np.concatenate([np.histogram(v, edges)[0] / max(1, v.size) * 100 for _, v, _ in members])
     usual = float(np.sort(body)[-max(2, len(body) // 25)])
@@ -88,9 +95,27 @@ def _plot(figure: Figure, top: float, what: str, members: list[tuple[str, npt.ND
     _dress(axes, what)
     for order, (name, values, tone) in enumerate(members):
         words = f"{name}: median {number(float(np.median(values)))}" if values.size else f"{name}: no finite values"
-        label(figure, _WIDTH - 24, top + 16 + 18 * order, words, size=12.5, color=tone if order else "#5f6c78", bold=True, across="right", limit=70)
+        label(
+            figure,
+            _WIDTH - 24,
+            top + 16 + 18 * order,
+            words,
+            size=12.5,
+            color=tone if order else "#5f6c78",
+            bold=True,
+            across="right",
+            limit=70,
+        )
     if cut:
-        label(figure, _WIDTH - 24, top + 16 + 18 * len(members), f"highest bin {float(body.max()):.0f} %, cut off", size=11, color=MUTED, across="right")
+        label(
+            figure,
+            _WIDTH - 24,
+            top + 16 + 18 * len(members),
+            f"highest bin {float(body.max()):.0f} %, cut off",
+            size=11,
+            color=MUTED,
+            across="right",
+        )
 
 
 def _edges(low: float, high: float, whole: bool) -> npt.NDArray[np.float64]:

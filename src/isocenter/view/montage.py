@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.errors import ContentError, GridMismatchError, ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.view import slices
@@ -183,6 +183,8 @@ def _subject(
 ) -> _Subject:
     volume = Volume.of(image)
     drawn = layers(image, labels)
+    if overlay is not None and window is None and image.quantity == "HU":
+        window = "soft tissue"  # the custom for PET over CT
     chosen = choose(image, slices.sampled(volume), [d.segment.name for d in drawn], window)
     over, words = (None, "") if overlay is None else _overlay(image, overlay)
     point = focus(image, volume, drawn) if position is None else volume.local(np.asarray(position, dtype=np.float64))
@@ -195,15 +197,16 @@ def _subject(
 
 def _overlay(image: Image, overlay: Image) -> tuple[Overlay, str]:
     first, second = image.geometry, overlay.geometry
-    if first.frame and second.frame:
-        first.with_frame(None).require_match(first.with_frame(None))
     if first.ndim != 3 or second.ndim != 3 or first.unit != "mm" or second.unit != "mm":
         raise ContentError(f"An overlay on {second} over {first}: expected two volumes calibrated in mm.")
     if first.frame and second.frame and first.frame != second.frame:
-        raise ContentError("The overlay lies in another frame of reference than the image: expected one; register them first.")
+        raise GridMismatchError(
+            "The overlay lies in another frame of reference than the image: expected one; register them first."
+        )
     volume = Volume.of(overlay)
     found = choose(overlay, slices.sampled(volume))
-    return Overlay(volume, found.low, found.high), f"In colour: {overlay.modality or 'overlay'}, {found.words.replace(', dark is high', '')}"
+    name = {"PT": "PET", "NM": "nuclear medicine"}.get(overlay.modality or "", overlay.modality or "overlay")
+    return Overlay(volume, found.low, found.high), f"In colour: {name}, {found.span}"
 
 
 def _three(subject: _Subject, title: str | None) -> Figure:
@@ -211,7 +214,10 @@ def _three(subject: _Subject, title: str | None) -> Figure:
     panels = {name: subject.panel(name) for name in subject.volume.planes}
     size = {n: (p.plane.shape[1] * p.plane.pitch, p.plane.shape[0] * p.plane.pitch) for n, p in panels.items()}
     free = WIDTH - 2 * _MARGIN - _GAP
-    scale = min(free / (size["coronal"][0] + size["sagittal"][0]), (_TALLEST - 2 * _MARGIN - _GAP) / (size["axial"][1] + size["coronal"][1]))
+    scale = min(
+        free / (size["coronal"][0] + size["sagittal"][0]),
+        (_TALLEST - 2 * _MARGIN - _GAP) / (size["axial"][1] + size["coronal"][1]),
+    )
     if size["sagittal"][0] * scale < _LEGEND:
         scale = min(scale, (free - _LEGEND) / size["coronal"][0])
     left, right = size["coronal"][0] * scale, max(size["sagittal"][0] * scale, _LEGEND)
@@ -246,7 +252,7 @@ def _single(subject: _Subject, title: str | None) -> Figure:
 def _frames(
     image: Image, labels: Mapping[str, Labels] | Labels | None, window: Window | str | None, title: str | None, most: int = 6
 ) -> bytes:
-    """A few time points of one plane, evenly spaced, first and last included."""
+    """Return a few time points of one plane, evenly spaced, first and last included."""
     count = image.shape[image.dims.index("t")]
     chosen = [int(v) for v in np.unique(np.rint(np.linspace(0, count - 1, min(most, count))).astype(int))]
     subject = replace(_subject(image.at(t=_middle(image)), labels, window, None, None), placed=False)
@@ -315,22 +321,30 @@ def _legend(figure: Figure, subject: _Subject, title: str | None, x: float, y: f
         if swatch is not None:
             at = (x / wide, 1 - (y + size * 0.8) / down)
             tone = tuple(v / 255 for v in swatch)
-            figure.add_artist(
-                Rectangle(at, 16 / wide, 5 / down, transform=figure.transFigure, facecolor=tone, edgecolor="none")
-            )
+            figure.add_artist(Rectangle(at, 16 / wide, 5 / down, transform=figure.transFigure, facecolor=tone, edgecolor="none"))
         label(figure, x + (26 if swatch else 0), y, text, size=size, color=color, bold=size > 16)
         y += size * 1.5
     if subject.overlay is not None:
         axes = area(figure, x, y + 6, min(160.0, width * 0.6), 10)
         axes.set_axis_off()
         axes.imshow(hot(np.linspace(0, 1, 128)[None]).astype(np.uint8), aspect="auto", interpolation="nearest")
-        label(figure, x + min(160.0, width * 0.6) + 8, y + 4, f"{subject.overlay.low:g} to {subject.overlay.high:g}", size=12, color=QUIET)
+        label(
+            figure,
+            x + min(160.0, width * 0.6) + 8,
+            y + 4,
+            f"{subject.overlay.low:g} to {subject.overlay.high:g}",
+            size=12,
+            color=QUIET,
+        )
 
 
 def _place(volume: Volume, point: Vector) -> str:
     """Return a position in words: ``at L 12.4, P 30.0, S 110.5 mm``."""
     world = np.round(volume.world(point), 4)
-    parts = [f"{'RL' [int(v >= 0)] if k == 0 else 'AP' [int(v >= 0)] if k == 1 else 'IS' [int(v >= 0)]} {abs(v):.1f}" for k, v in enumerate(world)]
+    parts = [
+        f"{'RL'[int(v >= 0)] if k == 0 else 'AP'[int(v >= 0)] if k == 1 else 'IS'[int(v >= 0)]} {abs(v):.1f}"
+        for k, v in enumerate(world)
+    ]
     return f"at {', '.join(parts)} mm"
 
 

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from isocenter.view.contours import Layer
 from isocenter.view.slices import Panel, Vector, Volume
-from isocenter.view.style import LIGHT, area, label
+from isocenter.view.style import MARK, area, label
 
 __all__ = ["Overlay", "draw", "hot", "scale_bar"]
 
@@ -66,7 +66,6 @@ def draw(
     through: Vector | None = None,
     bar: bool = True,
     letters: bool = True,
-    dark: bool = True,
 ) -> Axes:
     """Draw a slice into a box (left, top, width, height in pixels of the figure).
 
@@ -82,8 +81,6 @@ def draw(
         Point of the display frame where the other planes cut this one; small marks at the edges show it.
     bar, letters
         Whether to draw the scale bar and the orientation letters.
-    dark
-        Whether the slice lies on dark ground (an inverted PET does not).
     """
     left, top, width, height = box
     rows, columns = shown.plane.shape
@@ -96,7 +93,7 @@ def draw(
     axes.imshow(
         shown.rgb,
         extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
-        interpolation="bilinear" if enlarged and width < 6 * columns else "nearest" if enlarged else "hanning",
+        interpolation="bilinear" if enlarged and width < 24 * columns else "nearest" if enlarged else "hanning",
         origin="upper",
         aspect="auto",
         resample=True,
@@ -126,13 +123,13 @@ def _outline(axes: Axes, layer: Layer, view: Volume, shown: Panel) -> None:
         padded,
         levels=[0.5],
         colors=[tuple(v / 255 for v in layer.color)],
-        linewidths=1.3,
+        linewidths=1.5,
         linestyles="solid",
         antialiased=True,
         corner_mask=False,
         algorithm="serial",
     )
-    lines.set_path_effects([withStroke(linewidth=2.6, foreground=(0, 0, 0, 0.55))])
+    lines.set_path_effects([withStroke(linewidth=2.9, foreground=(0, 0, 0, 0.65))])
 
 
 def _marks(axes: Axes, shown: Panel, through: Vector, width: float, height: float) -> None:
@@ -156,7 +153,7 @@ def _letters(figure: Figure, box: tuple[float, float, float, float], letters: tu
     for letter, (x, y, across, along) in zip(letters, places, strict=True):
         if height < 48 and across == "center":
             continue
-        label(figure, x, y, letter, size=size, bold=True, color=LIGHT, across=across, along=along, halo=True)
+        label(figure, x, y, letter, size=size, bold=True, color=MARK, across=across, along=along, halo=True)
 
 
 def scale_bar(per_pixel: float, width: float, unit: str) -> tuple[float, str]:
@@ -174,7 +171,7 @@ def _bar(figure: Figure, box: tuple[float, float, float, float], per_pixel: floa
     length, text = scale_bar(per_pixel, width, unit)
     x, y = left + 10, top + height - 12
     wide, down = figure.get_size_inches() * figure.dpi
-    for grow, colour in ((1.5, (0, 0, 0, 0.6)), (0.0, LIGHT)):
+    for grow, colour in ((1.5, (0, 0, 0, 0.6)), (0.0, MARK)):
         figure.add_artist(
             Rectangle(
                 ((x - grow) / wide, 1 - (y + 3 + grow) / down),
@@ -185,4 +182,4 @@ def _bar(figure: Figure, box: tuple[float, float, float, float], per_pixel: floa
                 edgecolor="none",
             )
         )
-    label(figure, x, y - 3, text, size=11, color=LIGHT, along="bottom", halo=True)
+    label(figure, x, y - 3, text, size=11.5, color=MARK, along="bottom", halo=True)

@@ -20,9 +20,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, KeepTogether, Spacer, TableStyle
+from reportlab.platypus import Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer, TableStyle
 from reportlab.platypus import Paragraph as Text
-from reportlab.platypus import SimpleDocTemplate
 from reportlab.platypus import Table as Grid
 
 from isocenter.view.report import (
@@ -117,7 +116,7 @@ def pdf(report: Report) -> bytes:
             super().__init__(*args, **more)
             self._kept: list[dict[str, Any]] = []
 
-        def showPage(self) -> None:
+        def showPage(self) -> None:  # noqa: N802 (the name that the canvas calls)
             self._kept.append(dict(self.__dict__))
             self._startPage()
 
@@ -174,7 +173,9 @@ def _text(text: Any, style: str = "body", limit: int = 2000) -> Text:
 
 def _line(canvas: Canvas, x: float, y: float, text: str, size: float, width: float, right: bool = False) -> None:
     """Write one line of small text, cut where it is too long."""
-    paragraph = Text(_markup(" ".join(text.split()), limit=110), _style("line", size, size + 2, _MUTED, alignment=2 if right else 0))
+    paragraph = Text(
+        _markup(" ".join(text.split()), limit=110), _style("line", size, size + 2, _MUTED, alignment=2 if right else 0)
+    )
     _, height = paragraph.wrap(width, 40)
     if height <= size + 3:
         paragraph.drawOn(canvas, x, y)
@@ -235,7 +236,9 @@ def _numbers(numbers: tuple[KeyNumber, ...]) -> Grid:
     across = min(len(numbers), 4 if len(numbers) != 3 else 3)
     cells: list[Any] = []
     for n in numbers:
-        after = f' <font name="Helvetica" size="9.5" color="#52606d">{_markup(unit(n.unit), limit=30)}</font>' if unit(n.unit) else ""
+        after = (
+            f' <font name="Helvetica" size="9.5" color="#52606d">{_markup(unit(n.unit), limit=30)}</font>' if unit(n.unit) else ""
+        )
         value = Text(_markup(number(n.value, 3), True, 60) + after, _S["value"])
         note = [_text(n.note, "label", 120)] if n.note else []
         cells.append([_text(n.label, "label", 120), value, *note])
@@ -280,7 +283,7 @@ def _figure(figure: Figure) -> list[Flowable]:
 
 
 def _table(table: Table) -> list[Flowable]:
-    """A table; one of many columns is set in parts that repeat its first column."""
+    """Return a table; one of many columns is set in parts that repeat its first column."""
     parts: list[Flowable] = [_text(table.caption, "caption")] if table.caption else []
     others = list(range(1, len(table.columns)))
     groups = [others[k : k + _MOST_COLUMNS - 1] for k in range(0, len(others), _MOST_COLUMNS - 1)] or [[]]
@@ -296,8 +299,11 @@ def _grid(table: Table, columns: list[int]) -> Grid:
     align = table.align or ()
     number_style = [align[k] == "number" for k in columns]
     rows = [[_text(table.columns[k], "head number" if n else "head", 120) for k, n in zip(columns, number_style, strict=True)]]
-    for row in table.rows[:_MOST_ROWS]:
-        rows.append([_text(number(row[k], aligned=True), "number" if n else "cell", _CELL) for k, n in zip(columns, number_style, strict=True)])
+    faces = ["number" if n else "cell" for n in number_style]
+    rows += [
+        [_text(number(row[k], aligned=True), face, _CELL) for k, face in zip(columns, faces, strict=True)]
+        for row in table.rows[:_MOST_ROWS]
+    ]
     looks = [
         ("LINEBELOW", (0, 0), (-1, 0), 0.9, _MUTED),
         ("LINEBELOW", (0, 1), (-1, -1), 0.5, _LINE),

@@ -24,8 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 
 _GREYS = 128
 _GREY_TOLERANCE = 8  # channels closer than this are grey: text edges and image samples
-_COLOUR_ERROR = 24  # a colour farther from its palette entry than this is visibly another one
-_COLOUR_SHARE = 0.02  # of all pixels that may be off by more
+_COLOUR_SHARE = 0.12  # of all pixels that may be coloured: lines and letters are, photographs and renders are more
 
 
 def encode(rgb: npt.NDArray[np.uint8]) -> bytes:
@@ -39,8 +38,8 @@ def encode(rgb: npt.NDArray[np.uint8]) -> bytes:
     Returns
     -------
     bytes
-        Without time, software or resolution entries. Greys are kept to 7 bits where the picture has more than
-        256 colours.
+        Without time, software or resolution entries. Samples are kept to 7 bits where the picture has more
+        than 256 colours.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise ParameterError(f"Picture of {rgb.dtype}, shape {rgb.shape}: expected uint8 of shape (rows, columns, 3).")
@@ -48,7 +47,7 @@ def encode(rgb: npt.NDArray[np.uint8]) -> bytes:
     rows, columns = rgb.shape[:2]
     if indexed is None:
         header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-        return _file(header, b"", _smallest(rgb.reshape(rows, -1), 3))
+        return _file(header, b"", _smallest((rgb & np.uint8(0xFE)).reshape(rows, -1), 3))
     index, palette = indexed
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
     return _file(header, _chunk(b"PLTE", palette.tobytes()), _smallest(index, 1))
@@ -111,6 +110,8 @@ def _quantised(
     target = np.zeros(exact.size, np.uint8)
     target[grey] = np.rint(colours[grey].mean(axis=1) * (_GREYS - 1) / 255).astype(np.uint8)
     palette = np.repeat(ramp[:, None], 3, axis=1)
+    if counts[~grey].sum() > _COLOUR_SHARE * counts.sum():
+        return None
     if not grey.all():
         own = colours[~grey]
         cells, member = np.unique(own >> 3, axis=0, return_inverse=True)
@@ -119,12 +120,8 @@ def _quantised(
         order = np.lexsort((np.arange(len(cells)), -weight))[: 256 - _GREYS]
         palette = np.concatenate([palette, (cells[order] << 3) + 4])
         nearest = np.empty(len(own), np.int64)
-        error = np.empty(len(own), np.int64)
         for start in range(0, len(own), 4096):
             apart = np.abs(own[start : start + 4096, None] - palette[None]).max(axis=2)
             nearest[start : start + 4096] = apart.argmin(axis=1)
-            error[start : start + 4096] = apart.min(axis=1)
-        if counts[~grey][error > _COLOUR_ERROR].sum() > _COLOUR_SHARE * counts.sum():
-            return None
         target[~grey] = nearest.astype(np.uint8)
     return target[inverse].reshape(shape), palette.astype(np.uint8)

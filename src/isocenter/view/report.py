@@ -93,7 +93,9 @@ class Table:
             raise ParameterError("A table without columns: expected at least one.")
         wrong = next((k for k, row in enumerate(rows, start=1) if len(row) != len(columns)), None)
         if wrong is not None:
-            raise ParameterError(f"Row {wrong} of a table has {len(rows[wrong - 1])} cells for {len(columns)} columns: expected one each.")
+            raise ParameterError(
+                f"Row {wrong} of a table has {len(rows[wrong - 1])} cells for {len(columns)} columns: expected one each."
+            )
         if self.align is None:
             cells = [[row[k] for row in rows if row[k] is not None] for k in range(len(columns))]
             found = tuple("number" if column and all(_numeric(v) for v in column) else "text" for column in cells)

@@ -18,7 +18,7 @@ from isocenter.core.errors import GridMismatchError, ParameterError
 from isocenter.core.points import Mesh
 from isocenter.kernels.raster3d import rasterise, vertex_normals
 from isocenter.view.panels import scale_bar
-from isocenter.view.style import LIGHT, QUIET, area, blank, distinct, finish, label
+from isocenter.view.style import GROUND, LIGHT, MARK, QUIET, area, blank, distinct, finish, label
 from isocenter.view.text import clean
 
 __all__ = ["VIEWS", "scene"]
@@ -35,10 +35,18 @@ VIEWS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, in
     "inferior": ((1, 0, 0), (0, -1, 0), (0, 0, 1)),
 }
 
-_GROUND = (14, 18, 22)
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 _AMBIENT, _DIFFUSE = 0.34, 0.66
 _FINER = 2  # samples per pixel and direction
+_WORDS = {
+    "anterior": "from the front",
+    "posterior": "from behind",
+    "left": "from the patient's left",
+    "right": "from the patient's right",
+    "superior": "from above",
+    "inferior": "from the feet",
+}
+_EVEN = 4  # rounds in which normals are evened out, so that the steps of a mask do not show as rings
 _PLAIN = (200, 205, 210)
 
 
@@ -94,7 +102,7 @@ def scene(
     shape = (height * _FINER, width * _FINER)
     layers: list[_Layer] = []
     for mesh, points, colour, level in zip(drawn, projected, colours, levels, strict=True):
-        normals = vertex_normals(mesh.vertices, mesh.faces) @ np.array(VIEWS[view], dtype=np.float64).T
+        normals = vertex_normals(mesh.vertices, mesh.faces, _EVEN) @ np.array(VIEWS[view], dtype=np.float64).T
         # Two passes where one sees through: the far side, then the near side.
         for front in (None,) if level >= 1.0 else (False, True):
             depth, normal = rasterise(points, mesh.faces, normals, shape, front)
@@ -121,7 +129,9 @@ def _levels(drawn: list[Mesh], wanted: dict[str, float]) -> list[float]:
     boxes = [(m.vertices.min(axis=0), m.vertices.max(axis=0)) for m in drawn]
     levels = []
     for k, mesh in enumerate(drawn):
-        inner = [j for j in range(len(drawn)) if j != k and (boxes[k][0] <= boxes[j][0]).all() and (boxes[j][1] <= boxes[k][1]).all()]
+        inner = [
+            j for j in range(len(drawn)) if j != k and (boxes[k][0] <= boxes[j][0]).all() and (boxes[j][1] <= boxes[k][1]).all()
+        ]
         level = float(wanted.get(mesh.name, 0.3 if inner else 1.0))
         if not 0.0 < level <= 1.0:
             raise ParameterError(f"Opacity {level:g} of '{clean(mesh.name, 40)}': expected more than 0, at most 1.")
@@ -159,7 +169,7 @@ def _lit(normal: FloatArray, colour: tuple[int, int, int]) -> FloatArray:
 
 def _composed(layers: list[_Layer], shape: tuple[int, int]) -> FloatArray:
     """Return the picture: the nearest opaque surface, and over it the transparent ones before it, far to near."""
-    rgb = np.broadcast_to(np.array(_GROUND, dtype=np.float64), (*shape, 3)).copy()
+    rgb = np.broadcast_to(np.array([int(GROUND[k : k + 2], 16) for k in (1, 3, 5)], dtype=np.float64), (*shape, 3)).copy()
     solid = np.full(shape, np.inf)
     for layer in layers:
         if layer.opacity >= 1.0:
@@ -185,7 +195,7 @@ def _framed(
     across = 2 if len(shown) > 2 else 1
     lines = -(-len(shown) // across)
     below = 12 + (28 if title else 0) + 24 * lines + 24 + (20 if len(legend) > len(shown) else 0)
-    figure = blank(columns, rows + below, "#%02x%02x%02x" % _GROUND)
+    figure = blank(columns, rows + below, GROUND)
     axes = area(figure, 0, 0, columns, rows)
     axes.set_axis_off()
     axes.imshow(rgb, aspect="auto", interpolation="nearest")
@@ -198,7 +208,14 @@ def _framed(
     for k, (name, colour, level) in enumerate(shown):
         left, top = 12 + (k % across) * columns / across, y + 24 * (k // across)
         tone = tuple(v / 255 for v in colour)
-        box = Rectangle((left / wide, 1 - (top + 15) / down), 14 / wide, 12 / down, transform=figure.transFigure, facecolor=tone, edgecolor="none")
+        box = Rectangle(
+            (left / wide, 1 - (top + 15) / down),
+            14 / wide,
+            12 / down,
+            transform=figure.transFigure,
+            facecolor=tone,
+            edgecolor="none",
+        )
         figure.add_artist(box)
         words = name if level >= 1 else f"{name} (see-through)"
         label(figure, left + 22, top, words, size=15, color=LIGHT, limit=int((columns / across - 34) / 8.4))
@@ -206,7 +223,7 @@ def _framed(
     if len(legend) > len(shown):
         label(figure, 12, y, f"and {len(legend) - len(shown)} more", size=13, color=QUIET)
         y += 20
-    label(figure, 12, y + 1, f"Seen from {view if view not in ('left', 'right') else 'the ' + view}", size=13, color=QUIET)
+    label(figure, 12, y + 1, f"Seen {_WORDS[view]}", size=13, color=QUIET)
     return figure
 
 
@@ -217,12 +234,19 @@ def _annotate(figure: Figure, view: str, pitch: float, columns: int, rows: int) 
         axis = int(np.abs(vector).argmax())
         return _LETTERS[axis][int(vector[axis] > 0)]
 
-    places = ((-right, 10, rows / 2, "left", "center"), (right, columns - 10, rows / 2, "right", "center"))
-    places += ((up, columns / 2, 8, "center", "top"), (-up, columns / 2, rows - 8, "center", "bottom"))
+    places = [(-right, 10.0, rows / 2, "left", "center"), (right, columns - 10.0, rows / 2, "right", "center")]
+    places += [(up, columns / 2, 8.0, "center", "top"), (-up, columns / 2, rows - 8.0, "center", "bottom")]
     for vector, x, y, across, along in places:
-        label(figure, x, y, letter(vector), size=18, bold=True, color=LIGHT, across=across, along=along, halo=True)
+        label(figure, x, y, letter(vector), size=18, bold=True, color=MARK, across=across, along=along, halo=True)
     length, text = scale_bar(pitch, columns, "mm")
     wide, down = figure.get_size_inches() * figure.dpi
-    bar = Rectangle((12 / wide, 1 - (rows - 10) / down), length / wide, 3 / down, transform=figure.transFigure, facecolor=LIGHT, edgecolor="none")
+    bar = Rectangle(
+        (12 / wide, 1 - (rows - 10) / down),
+        length / wide,
+        3 / down,
+        transform=figure.transFigure,
+        facecolor=LIGHT,
+        edgecolor="none",
+    )
     figure.add_artist(bar)
     label(figure, 12, rows - 16, text, size=12, color=LIGHT, along="bottom", halo=True)

@@ -251,7 +251,7 @@ def interpolate(array: Array, index: Vector) -> tuple[Array, npt.NDArray[np.bool
         of the volume.
     """
     shape = np.asarray(array.shape[:3])
-    inside: npt.NDArray[np.bool_] = ((index >= -0.5) & (index < shape - 0.5)).all(axis=-1)
+    inside: npt.NDArray[np.bool_] = np.asarray(((index >= -0.5) & (index < shape - 0.5)).all(axis=-1))
     places = np.clip(index[inside], 0, shape - 1)
     low = np.floor(places).astype(np.int64)
     part = places - low
@@ -326,7 +326,7 @@ def sampled(volume: Volume, most: int = 2_000_000) -> Array:
     """Return the samples, or evenly spread ones of a large volume, in one order."""
     step = max(1, math.ceil((volume.geometry.size / most) ** (1 / 3)))
     thin: Array = np.ascontiguousarray(volume.array[::step, ::step, ::step])
-    return thin.reshape(-1)
+    return thin
 
 
 def _colours(array: Array, image: Image) -> Array:

@@ -23,13 +23,30 @@ from matplotlib.ft2font import FT2Font
 from isocenter.view import png
 from isocenter.view.text import clean
 
-__all__ = ["ACCENT", "GROUND", "INK", "LIGHT", "MUTED", "PALE", "PAPER", "QUIET", "area", "blank", "distinct", "finish", "label", "legible"]
+__all__ = [
+    "ACCENT",
+    "GROUND",
+    "INK",
+    "LIGHT",
+    "MARK",
+    "MUTED",
+    "PALE",
+    "PAPER",
+    "QUIET",
+    "area",
+    "blank",
+    "distinct",
+    "finish",
+    "label",
+    "legible",
+]
 
 DPI = 100
 
 # Pictures stand on a near-black ground, plots on paper.
-GROUND = "#0e1216"
+GROUND = "#121212"
 LIGHT = "#e8edf1"
+MARK = "#ffdf8c"
 QUIET = "#93a1ad"
 PAPER = "#ffffff"
 INK = "#1b2733"

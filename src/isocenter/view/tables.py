@@ -60,7 +60,9 @@ def score_table(scores: Scores, caption: str = "") -> Table:
     """Return a table of scores with intervals and the number of cases behind each."""
     rows = []
     for name, score in scores.items():
-        between = "\u2013" if score.interval is None else f"{number(float(score.interval[0]))} to {number(float(score.interval[1]))}"
+        between = (
+            "\u2013" if score.interval is None else f"{number(float(score.interval[0]))} to {number(float(score.interval[1]))}"
+        )
         rows.append((_title(name), float(score.value), unit_text(score.unit) or "\u2013", between, score.n))
     return Table(("Score", "Value", "Unit", "95 % interval", "n"), tuple(rows), caption)
 
@@ -117,12 +119,19 @@ def case_flow(
     lost = [(name, "refused", reason) for name, reason in refused]
     failed = [(name, "set aside", reason) for name, reason in set_aside]
     total = len(analysed) + len(lost) + len(failed)
-    counts = (("found", total), ("refused: input not usable", len(lost)), ("set aside: a step failed", len(failed)), ("analysed", len(analysed)))
+    counts = (
+        ("found", total),
+        ("refused: input not usable", len(lost)),
+        ("set aside: a step failed", len(failed)),
+        ("analysed", len(analysed)),
+    )
 
     def share(n: int) -> Any:
         return f"{100 * n / total:.0f} %" if total else None
 
-    flow = Table(("Cases", "Number", "Share"), tuple((w, n, share(n)) for w, n in counts), "Case flow", ("text", "number", "number"))
+    flow = Table(
+        ("Cases", "Number", "Share"), tuple((w, n, share(n)) for w, n in counts), "Case flow", ("text", "number", "number")
+    )
     blocks: list[Block] = [flow]
     if total and not analysed:
         blocks.append(Notice("No case could be analysed; the reasons are listed below.", "problem"))

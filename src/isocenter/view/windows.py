@@ -50,14 +50,20 @@ class Window:
             raise ParameterError(f"Window from {self.low} to {self.high}: expected finite limits, the lower one first.")
 
     @property
+    def span(self) -> str:
+        """The limits, for instance ``-1350 to 150 HU``."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{number(self.low)} to {number(self.high)}{unit}"
+
+    @property
     def words(self) -> str:
         """The window in a sentence part, for instance ``Lung window, -1350 to 150 HU (level -600, width 1500)``."""
-        unit = f" {self.unit}" if self.unit else ""
-        span = f"{number(self.low)} to {number(self.high)}{unit}"
-        level = f" (level {number((self.low + self.high) / 2)}, width {number(self.high - self.low)})" if self.unit == "HU" else ""
+        level = (
+            f" (level {number((self.low + self.high) / 2)}, width {number(self.high - self.low)})" if self.unit == "HU" else ""
+        )
         basis = f" ({self.basis})" if self.basis else ""
         shade = ", dark is high" if self.inverted else ""
-        return f"{clean(self.name, 60)} window, {span}{level}{basis}{shade}"
+        return f"{clean(self.name, 60)} window, {self.span}{level}{basis}{shade}"
 
     def apply(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Return greys 0 to 255 of values; one that is not finite is shown as the lower limit."""
@@ -84,9 +90,7 @@ _LUNG_NAMES = ("lung", "airway", "nodule")
 _PHOTOGRAPHS = frozenset({"OP", "OPT", "SM", "XC", "GM", "ES", "US", "IVUS"})
 
 
-def choose(
-    image: Image, values: npt.NDArray[Any], names: Iterable[str] = (), wanted: Window | str | None = None
-) -> Window:
+def choose(image: Image, values: npt.NDArray[Any], names: Iterable[str] = (), wanted: Window | str | None = None) -> Window:
     """Return the window for an image.
 
     Parameters
@@ -94,7 +98,8 @@ def choose(
     image
         Says modality and quantity; its samples are not touched.
     values
-        The samples that count, any shape (a sample of a volume will do).
+        The samples that count (a sample of a volume will do). Of a volume of shape (s, p, l) the middle decides
+        whether it is of the lungs: foam and clothing around a patient are as light as they are.
     names
         Names of the segments that will be outlined: lungs ask for the lung window.
     wanted
@@ -107,13 +112,13 @@ def choose(
     """
     if isinstance(wanted, Window):
         return wanted
-    finite = np.asarray(values)
-    finite = finite[np.isfinite(finite)] if finite.dtype.kind == "f" else finite.reshape(-1)
+    everything = np.asarray(values)
+    finite = everything[np.isfinite(everything)] if everything.dtype.kind == "f" else everything.reshape(-1)
     is_ct = image.quantity == "HU"
     if wanted is not None:
         return _named(wanted, image, is_ct)
     if is_ct:
-        return CT_WINDOWS[_ct_name(finite, tuple(names))]
+        return CT_WINDOWS[_ct_name(everything, tuple(names))]
     if image.quantity == "SUVbw":
         return Window("PET", 0.0, 10.0, "SUV", inverted=True)
     if image.quantity == "probability":
@@ -128,7 +133,9 @@ def choose(
 def _named(wanted: str, image: Image, is_ct: bool) -> Window:
     key = wanted.strip().lower().replace("_", " ").replace("-", " ")
     if key not in CT_WINDOWS:
-        raise ParameterError(f"No display window '{clean(wanted, 60)}': there are {list(CT_WINDOWS)}.{did_you_mean(key, CT_WINDOWS)}")
+        raise ParameterError(
+            f"No display window '{clean(wanted, 60)}': there are {list(CT_WINDOWS)}.{did_you_mean(key, CT_WINDOWS)}"
+        )
     if not is_ct:
         raise ParameterError(
             f"The {key} window is one of CT numbers, but the image holds {image.quantity or 'values of unknown unit'}: "
@@ -140,6 +147,10 @@ def _named(wanted: str, image: Image, is_ct: bool) -> Window:
 def _ct_name(values: npt.NDArray[Any], names: tuple[str, ...]) -> str:
     if any(word in name.lower() for name in names for word in _LUNG_NAMES):
         return "lung"
+    if values.ndim == 3:
+        values = values[
+            :, values.shape[1] // 5 : -(-values.shape[1] * 4 // 5), values.shape[2] // 5 : -(-values.shape[2] * 4 // 5)
+        ]
     if not values.size:
         return "soft tissue"
     # Aerated lung fills -950 to -500 HU; air outside the body lies below, fat and soft tissue far above.
@@ -149,7 +160,7 @@ def _ct_name(values: npt.NDArray[Any], names: tuple[str, ...]) -> str:
 
 
 def _percentiles(image: Image, values: npt.NDArray[Any]) -> Window:
-    name = {"MR": "MR signal", "PT": "PET", "NM": "Count"}.get(image.modality or "", "Value")
+    name = {"MR": "MR signal", "PT": "PET", "NM": "Count"}.get(image.modality or "", "Display")
     unit = image.quantity or ""
     # The air around the patient is zero in many MR and PET series and would drag the percentiles down.
     inside = values[values != 0]
