@@ -23,6 +23,8 @@ def shared() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = shared_folder() / name
         if not path.exists():
+            path = shared_folder() / "data" / name  # images lie below data/, so tests name the set alone
+        if not path.exists():
             pytest.skip(f"shared test data '{name}' is absent: set ISOCENTER_SHARED to the folder that has it")
         return path
 

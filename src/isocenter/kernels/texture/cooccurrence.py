@@ -1,0 +1,167 @@
+"""Grey-level co-occurrence (GLCM): matrices per direction, and their 25 features.
+
+References
+----------
+IBSI reference manual v11, section 3.6 (LFYI); Haralick et al. 1973.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+__all__ = ["COOCCURRENCE", "DIRECTIONS_2D", "DIRECTIONS_3D", "cooccurrence", "cooccurrence_features"]
+
+#: The 13 unique directions of a 26-neighbourhood, in (z, y, x); the first four lie in the slice.
+DIRECTIONS_3D = np.array(
+    [
+        (0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1),
+        (1, -1, -1), (1, -1, 0), (1, -1, 1), (1, 0, -1), (1, 0, 0), (1, 0, 1), (1, 1, -1), (1, 1, 0), (1, 1, 1),
+    ],
+    dtype=np.int64,
+)  # fmt: skip
+DIRECTIONS_2D = DIRECTIONS_3D[:4]
+
+#: Feature -> IBSI code, in the order of `cooccurrence_features`.
+COOCCURRENCE = {
+    "joint_max": "GYBY", "joint_avg": "60VM", "joint_var": "UR99", "joint_entr": "TU9B", "diff_avg": "TF7R",
+    "diff_var": "D3YU", "diff_entr": "NTRS", "sum_avg": "ZGXS", "sum_var": "OEEB", "sum_entr": "P6QZ",
+    "energy": "8ZQL", "contrast": "ACUI", "dissimilarity": "8S9J", "inv_diff": "IB1Z", "inv_diff_norm": "NDRX",
+    "inv_diff_mom": "WF0Z", "inv_diff_mom_norm": "1QCO", "inv_var": "E8JP", "corr": "NI2N", "auto_corr": "QWB0",
+    "clust_tend": "DG8W", "clust_shade": "7NFM", "clust_prom": "AE86", "info_corr1": "R8DG", "info_corr2": "JN9H",
+}  # fmt: skip
+
+Counts = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def cooccurrence(levels: npt.NDArray[np.int32], count: int, directions: npt.NDArray[np.int64]) -> Counts:  # pragma: no cover
+    """Return how often level i lies next to level j, both ways, for each direction.
+
+    Parameters
+    ----------
+    levels
+        Discretised region (see the package).
+    count
+        Number of levels n.
+    directions
+        Shape (d, 3), offsets in (z, y, x).
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, shape (d, n, n), symmetric.
+    """
+    depth, height, width = levels.shape
+    result = np.zeros((len(directions), count, count), np.int64)
+    for d in range(len(directions)):
+        dz, dy, dx = directions[d]
+        matrix = result[d]
+        for z in range(max(0, -dz), depth - max(0, dz)):
+            for y in range(max(0, -dy), height - max(0, dy)):
+                for x in range(max(0, -dx), width - max(0, dx)):
+                    here = levels[z, y, x]
+                    if here > 0:
+                        there = levels[z + dz, y + dy, x + dx]
+                        if there > 0:
+                            matrix[here - 1, there - 1] += 1
+        for i in range(count):
+            for j in range(i + 1):
+                both = matrix[i, j] + matrix[j, i]
+                matrix[i, j] = both
+                matrix[j, i] = both
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _shared_information(
+    counts: Counts, total: float, marginal: npt.NDArray[np.float64]
+) -> tuple[float, float]:  # pragma: no cover
+    """Return the entropies HXY1 and HXY2 of the information correlations."""
+    first = second = 0.0
+    for i in range(len(counts)):
+        for j in range(len(counts)):
+            product = marginal[i] * marginal[j]
+            if product > 0.0:
+                if counts[i, j] > 0:
+                    first -= counts[i, j] / total * np.log2(product)
+                second -= product * np.log2(product)
+    return first, second
+
+
+@njit(cache=True, nogil=True)
+def cooccurrence_features(counts: Counts) -> npt.NDArray[np.float64]:  # pragma: no cover
+    """Return the 25 features of one symmetric matrix, in the order of `COOCCURRENCE`; NaN of an empty one."""
+    n = len(counts)
+    out = np.full(25, np.nan)
+    total = 0.0
+    for i in range(n):
+        for j in range(n):
+            total += counts[i, j]
+    if total == 0.0:
+        return out
+    marginal = np.zeros(n)
+    difference = np.zeros(n)
+    sums = np.zeros(2 * n - 1)
+    highest = mean = joint_entropy = energy = 0.0
+    inv_norm = inv_mom = inv_mom_norm = inv_diff = inv_var = auto = 0.0
+    for i in range(n):
+        for j in range(n):
+            if counts[i, j] == 0:
+                continue
+            p = counts[i, j] / total
+            marginal[i] += p
+            k = abs(i - j)
+            difference[k] += p
+            sums[i + j] += p
+            highest = max(highest, p)
+            mean += (i + 1) * p
+            joint_entropy -= p * np.log2(p)
+            energy += p * p
+            inv_diff += p / (1.0 + k)
+            inv_norm += p / (1.0 + k / n)
+            inv_mom += p / (1.0 + k * k)
+            inv_mom_norm += p / (1.0 + k * k / (n * n))
+            if i < j:
+                inv_var += 2.0 * p / (k * k)
+            auto += (i + 1.0) * (j + 1.0) * p
+    variance = marginal_entropy = 0.0
+    for i in range(n):
+        variance += (i + 1 - mean) ** 2 * marginal[i]
+        if marginal[i] > 0.0:
+            marginal_entropy -= marginal[i] * np.log2(marginal[i])
+    diff_mean = diff_square = diff_entropy = 0.0
+    for k in range(n):
+        diff_mean += k * difference[k]
+        diff_square += k * k * difference[k]
+        if difference[k] > 0.0:
+            diff_entropy -= difference[k] * np.log2(difference[k])
+    diff_var = 0.0
+    for k in range(n):
+        diff_var += (k - diff_mean) ** 2 * difference[k]
+    sum_mean = sum_entropy = 0.0
+    for k in range(2 * n - 1):
+        sum_mean += (k + 2) * sums[k]
+        if sums[k] > 0.0:
+            sum_entropy -= sums[k] * np.log2(sums[k])
+    sum_var = shade = prominence = 0.0
+    for k in range(2 * n - 1):
+        away = k + 2 - sum_mean
+        sum_var += away**2 * sums[k]
+        away = k + 2 - 2.0 * mean
+        shade += away**3 * sums[k]
+        prominence += away**4 * sums[k]
+    first, second = _shared_information(counts, total, marginal)
+    out[0], out[1], out[2], out[3] = highest, mean, variance, joint_entropy
+    out[4], out[5], out[6] = diff_mean, diff_var, diff_entropy
+    out[7], out[8], out[9] = sum_mean, sum_var, sum_entropy
+    out[10], out[11], out[12] = energy, diff_square, diff_mean
+    out[13], out[14], out[15], out[16], out[17] = inv_diff, inv_norm, inv_mom, inv_mom_norm, inv_var
+    # A flat region correlates perfectly with itself; the IBSI sets 1 there.
+    out[18] = (auto - mean * mean) / variance if variance > 0.0 else 1.0
+    out[19], out[20], out[21], out[22] = auto, sum_var, shade, prominence
+    # Without any information there is none to share: 0 by convention, as a limit from above.
+    out[23] = (joint_entropy - first) / marginal_entropy if marginal_entropy > 0.0 else 0.0
+    out[24] = np.sqrt(max(0.0, 1.0 - np.exp(-2.0 * (second - joint_entropy))))
+    return out
