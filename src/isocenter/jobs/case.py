@@ -33,7 +33,7 @@ from isocenter.pipeline.run import Outcome, execute
 from isocenter.pipeline.spec import Pipeline, Step
 from isocenter.view import html, pdf
 
-__all__ = ["CaseResult", "Task", "analyse", "plan_of"]
+__all__ = ["CaseResult", "Task", "analyse", "load_task", "plan_of"]
 
 #: More segments than this are meshed together, as one surface.
 _MOST_MESHES = 12
@@ -116,7 +116,7 @@ def analyse(task: Task) -> CaseResult:
         if kept is not None:
             return kept
     _clear(task.folder)
-    study = _load(task)
+    study = load_task(task)
     cache = Cache(task.root / STATE / "cache")
     planned = plan(task.analysis.pipeline, {name: Spec.of(value) for name, value in study.slots.items()}).require()
     outcome = execute(planned, study, cache=cache, seed=task.seed, force=task.force)
@@ -165,7 +165,7 @@ def _finished(task: Task, key: str) -> CaseResult | None:
         return None
     from isocenter.pipeline.verify import verify
 
-    if verify(task.folder):
+    if any(difference.counts for difference in verify(task.folder)):
         return None
     return _result(task, summary, record["head"], len(record["files"]), reused=True)
 
@@ -186,7 +186,8 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _load(task: Task) -> Study:
+def load_task(task: Task) -> Study:
+    """Return the study of a task, with the masks that came along."""
     study = door.load_case(task.analysis.case)
     for slot, path in task.analysis.masks.items():
         study = study.add(slot, door.read_labels(path))
@@ -215,8 +216,13 @@ def _mesh(task: Task, outcome: Outcome, cache: Cache) -> tuple[Outcome, dict[str
     groups: dict[str, list[Mesh]] = {}
     for to, slot in owner.items():
         groups.setdefault(slot, []).append(more.study[to])
-    joined = dataclasses.replace(more, steps=(*outcome.steps, *more.steps))
-    return joined, groups
+    assert outcome.plan is not None  # execute keeps its plan
+    whole = outcome.plan.pipeline.replace(steps=(*outcome.plan.pipeline.steps, *steps))
+    count = len(outcome.steps)
+    done = tuple(dataclasses.replace(step, index=step.index + count) for step in more.steps)
+    return dataclasses.replace(
+        more, steps=(*outcome.steps, *done), left_out=outcome.left_out, plan=dataclasses.replace(outcome.plan, pipeline=whole)
+    ), groups
 
 
 def _write(
@@ -236,9 +242,9 @@ def _write(
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)
     report = case_report(task.analysis, outcome, findings, meshes, outputs.notes, identity if task.identify else None)
-    atomic.write_bytes(outputs.path("report.html", "report"), html.html(report))
+    atomic.write_bytes(outputs.path("report.html", "", "report"), html.html(report))
     document = pdf.pdf(report)
-    atomic.write_bytes(outputs.path("report.pdf", "report"), document)
+    atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)
     if identity:
         _write_pdf(outputs, document, identity, report.title)
     steps = tuple(
@@ -254,9 +260,9 @@ def _write(
         "notes": list(dict.fromkeys([*findings.notes, *outputs.notes])),
     }
     text = json.dumps(summary, indent=1, sort_keys=True, ensure_ascii=False).encode()
-    atomic.write_bytes(outputs.path("summary.json", "report"), text)
-    record = lineage.build(whole, outputs.folder, outputs.files)
-    atomic.write_bytes(task.folder / "lineage.json", lineage.to_bytes(record))
+    atomic.write_bytes(outputs.path("summary.json", "", "summary"), text)
+    record = lineage.build(whole, outputs.folder, outputs.files, facts={"analysis": task.analysis.name})
+    lineage.write(task.folder, record)
     result = _result(
         task, summary, record["head"], len(outputs.files), reused=all(s.cached for s in whole.steps) and bool(whole.steps)
     )
@@ -266,7 +272,7 @@ def _write(
 def _write_pdf(outputs: Outputs, document: bytes, identity: Mapping[str, Any], title: str) -> None:
     from isocenter.io.dicom.write_pdf import write_pdf
 
-    path = outputs.path("dicom/report.dcm", "report")
+    path = outputs.path("dicom/report.dcm", "", "encapsulated PDF")
     try:
         write_pdf(document, path, identity=identity, title=title)
     except IsocenterError as error:

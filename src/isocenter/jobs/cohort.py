@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from isocenter._version import __version__
 from isocenter.io import atomic, table
@@ -25,8 +25,7 @@ def write_cohort(
     done: Sequence[CaseResult],
     aside: Sequence[tuple[str, str]],
     flow: Mapping[str, int],
-    seconds: float,
-    peak_bytes: int,
+    facts: Mapping[str, Any],
 ) -> tuple[Path, int]:
     """Write what belongs to the whole run.
 
@@ -42,8 +41,8 @@ def write_cohort(
         (name, reason) of everything that was not analysed.
     flow
         Case flow counts.
-    seconds, peak_bytes
-        Wall-clock facts; they go to ``run.json`` alone, so that equal inputs give equal results.
+    facts
+        When, how long, from where: they go to ``run.json`` alone, so that equal inputs give equal results.
 
     Returns
     -------
@@ -58,32 +57,29 @@ def write_cohort(
         _flow_table(root, done, aside, written)
         page = html.html(_report(done, aside, flow))
         atomic.write_bytes(root / "report.html", page)
-        written["report.html"] = "report"
-        record = lineage.build_cohort(root, {result.name: (result.folder, result.head) for result in done}, written)
-        atomic.write_bytes(root / "lineage.json", lineage.to_bytes(record))
+        written["report.html"] = lineage.FileOf(how="report")
+        record = lineage.build_cohort(root, {result.name: result.folder for result in done}, written, set_aside=aside)
+        lineage.write(root, record)
         files += len(written)
     run = {
         "isocenter": __version__,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
-        "peak_bytes": peak_bytes,
+        **facts,
         "flow": dict(flow),
         "set_aside": [{"name": n, "reason": r} for n, r in aside],
         "cases": [
-            {"name": r.name, "seconds": round(r.seconds, 3), "reused": r.reused, "steps": [dict(s) for s in r.steps]}
-            for r in done
+            {"name": r.name, "seconds": round(r.seconds, 3), "reused": r.reused, "steps": [dict(s) for s in r.steps]} for r in done
         ],
     }
     atomic.write_bytes(root / "run.json", json.dumps(run, indent=1, ensure_ascii=False).encode())
     return root / "report.html", files
 
 
-def _tables(root: Path, done: Sequence[CaseResult]) -> dict[str, str]:
+def _tables(root: Path, done: Sequence[CaseResult]) -> dict[str, lineage.FileOf]:
     """Join each table over all cases, ``case`` first; return the files written."""
     names = sorted(
         {path.name for result in done for path in (root / result.folder / "tables").glob("*.csv") if ".columns." not in path.name}
     )
-    written: dict[str, str] = {}
+    written: dict[str, lineage.FileOf] = {}
     for name in names:
         heads: dict[str, None] = {}
         rows: list[dict[str, str]] = []
@@ -97,14 +93,14 @@ def _tables(root: Path, done: Sequence[CaseResult]) -> dict[str, str]:
                 rows.extend({"case": result.name, **row} for row in reader)
         columns = ["case", *heads]
         table.write_rows(columns, [[row.get(c, "") for c in columns] for row in rows], root / "tables" / name)
-        written[f"tables/{name}"] = "cohort"
+        written[f"tables/{name}"] = lineage.FileOf(how="table of all cases")
     return written
 
 
-def _flow_table(root: Path, done: Sequence[CaseResult], aside: Sequence[tuple[str, str]], written: dict[str, str]) -> None:
+def _flow_table(root: Path, done: Sequence[CaseResult], aside: Sequence[tuple[str, str]], written: dict[str, lineage.FileOf]) -> None:
     rows = [[r.name, "analysed", r.study, r.why] for r in done] + [[name, "not analysed", "", reason] for name, reason in aside]
     table.write_rows(["case", "outcome", "study", "reason"], rows, root / "tables" / "case_flow.csv")
-    written["tables/case_flow.csv"] = "cohort"
+    written["tables/case_flow.csv"] = lineage.FileOf(how="case flow")
 
 
 def _report(done: Sequence[CaseResult], aside: Sequence[tuple[str, str]], flow: Mapping[str, int]) -> Report:

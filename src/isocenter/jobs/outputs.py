@@ -15,6 +15,7 @@ from isocenter.core.results import Features, Scores
 from isocenter.core.study import Study
 from isocenter.io import door, table
 from isocenter.io.glb import write_meshes
+from isocenter.pipeline.lineage import FileOf
 
 __all__ = ["Outputs", "write_slots"]
 
@@ -28,20 +29,20 @@ class Outputs:
     folder
         The case's folder.
     files
-        Relative path -> the slot it shows (or ``report``).
+        Relative path -> the slot it shows, and how.
     notes
         What could not be written, and why, one sentence each.
     """
 
     folder: Path
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, FileOf] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def path(self, relative: str, slot: str) -> Path:
-        """Return where to write a file, and remember which slot it shows."""
+    def path(self, relative: str, slot: str, how: str) -> Path:
+        """Return where to write a file, and remember which slot it shows (empty: the whole case), and how."""
         path = self.folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.files[relative] = slot
+        self.files[relative] = FileOf(slot, how)
         return path
 
 
@@ -59,20 +60,20 @@ def write_slots(outputs: Outputs, study: Study, sources: tuple[str, ...]) -> Non
     """
     for name, value in study.slots.items():
         if isinstance(value, LabelMap):
-            door.write(value, outputs.path(f"labels/{name}.nii.gz", name))
-            outputs.files.setdefault(f"labels/{name}.json", name)
+            door.write(value, outputs.path(f"labels/{name}.nii.gz", name, "label map"))
+            outputs.files.setdefault(f"labels/{name}.json", FileOf(name, "segment table"))
         elif isinstance(value, MaskStack):
             for one in value:
                 part = f"{name}-{file_part(one.segments[0].name)}"
-                door.write(one, outputs.path(f"labels/{part}.nii.gz", name))
-                outputs.files.setdefault(f"labels/{part}.json", name)
+                door.write(one, outputs.path(f"labels/{part}.nii.gz", name, "label map"))
+                outputs.files.setdefault(f"labels/{part}.json", FileOf(name, "segment table"))
         elif isinstance(value, Image):
             _write_image(outputs, name, value)
         elif isinstance(value, Features):
-            table.write_features(value, outputs.path(f"tables/{name}.csv", name))
+            table.write_features(value, outputs.path(f"tables/{name}.csv", name, "table"))
         elif isinstance(value, Scores):
-            table.write_scores(value, outputs.path(f"tables/{name}.csv", name))
-    outputs.files = {path: slot for path, slot in outputs.files.items() if (outputs.folder / path).is_file()}
+            table.write_scores(value, outputs.path(f"tables/{name}.csv", name, "table"))
+    outputs.files = {path: shown for path, shown in outputs.files.items() if (outputs.folder / path).is_file()}
 
 
 def _write_image(outputs: Outputs, name: str, value: Image) -> None:
@@ -81,7 +82,7 @@ def _write_image(outputs: Outputs, name: str, value: Image) -> None:
     if value.geometry.ndim == 2 and "t" not in value.dims:
         suffix = ".png" if value.dtype.str in ("|u1", "<u2", ">u2") else ".tiff"
     try:
-        door.write(value, outputs.path(f"images/{name}{suffix}", name))
+        door.write(value, outputs.path(f"images/{name}{suffix}", name, "image"))
     except InputError as error:
         outputs.files.pop(f"images/{name}{suffix}", None)
         outputs.notes.append(f"Image '{name}' was not written: {error}")
@@ -91,7 +92,7 @@ def write_mesh_groups(outputs: Outputs, groups: Mapping[str, list[Mesh]]) -> Non
     """Write one GLB scene per label slot."""
     for slot, meshes in groups.items():
         if meshes:
-            write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot))
+            write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot, "surfaces"))
 
 
 def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], regions: Mapping[str, str], image_slot: str) -> None:
@@ -122,7 +123,7 @@ def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], reg
             )
             continue
         try:
-            path = outputs.path(f"dicom/seg-{file_part(name)}.dcm", name)
+            path = outputs.path(f"dicom/seg-{file_part(name)}.dcm", name, "DICOM SEG")
             write_seg(value, path, identity=identity)
             segs[name] = path
         except ContentError as error:
@@ -133,7 +134,7 @@ def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], reg
         if isinstance(study.slots.get(slot), Features) and region in segs:
             by_region.setdefault(region, []).append(study[slot])
     for region, tables in by_region.items():
-        path = outputs.path(f"dicom/sr-{file_part(region)}.dcm", region)
+        path = outputs.path(f"dicom/sr-{file_part(region)}.dcm", region, "DICOM SR")
         try:
             write_sr(Features.joined(tables), path, identity=identity, labels=study[region], segmentation=segs[region])
         except ContentError as error:

@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, ParameterError, SpecError
+from isocenter.core.operation import default_threads
 from isocenter.core.study import SLOT_NAME
 from isocenter.io import door
 from isocenter.io.inventory import Repair
@@ -18,6 +20,7 @@ from isocenter.jobs.analyses import Analysis, analyses_of, find_study
 from isocenter.jobs.case import CaseResult, Task, analyse, plan_of
 from isocenter.jobs.cohort import write_cohort
 from isocenter.jobs.lock import Lock
+from isocenter.pipeline.executors.base import OnDone
 from isocenter.pipeline.plan import Plan
 
 __all__ = ["Options", "Planned", "Prepared", "Summary", "execute", "parse_masks", "parse_repair", "prepare", "run"]
@@ -284,41 +287,60 @@ def execute(prepared: Prepared, out: Path | str, options: Options | None = None,
         failed: list[tuple[str, str]] = []
         total = len(placed)
 
-        def finished(index: int, result: Any) -> None:
+        def finished(_: int, task: Task, result: Any) -> None:
             if isinstance(result, CaseResult):
                 done.append(result)
             else:
-                failed.append((placed[index].analysis.name, result.reason))
+                failed.append((task.analysis.name, result.reason))
             if progress is not None:
-                progress(placed[index].analysis.name, len(done) + len(failed), total)
+                progress(task.analysis.name, len(done) + len(failed), total)
 
         if progress is not None:
             progress("reading", 0, total)
-        _executor(options, total)(analyse, placed, on_done=finished)
+        _execute(placed, options, finished)
         done.sort(key=lambda result: result.name)
         failed.sort()
         aside = (*prepared.refused, *failed)
         flow = {"found": prepared.found, "refused": len(prepared.refused), "analysed": len(done), "set aside": len(failed)}
         seconds = time.monotonic() - started
-        report, files = write_cohort(root, single, tuple(done), aside, flow, seconds, _peak_bytes(done))
+        report, files = write_cohort(root, single, tuple(done), aside, flow, _facts(prepared, options, seconds, _peak_bytes(done)))
     return Summary(
         root, report, flow, tuple(done), aside, files, seconds, _peak_bytes(done), bool(done) and all(r.reused for r in done)
     )
 
 
-def _executor(options: Options, total: int) -> Callable[..., Any]:
-    """Return the function that maps tasks: in this process, in processes, or on a Dask cluster."""
+def _execute(tasks: Sequence[Task], options: Options, finished: OnDone) -> None:
+    """Run the tasks in this process, in processes, or on a Dask cluster; results are equal."""
+    workers = options.workers or default_threads()
     if options.scheduler is not None:
         from isocenter.pipeline.executors import dask
 
-        return dask.executor(options.scheduler, workers=options.workers)
-    if total > 1 and (options.workers or 2) > 1:
+        dask.run(analyse, tasks, workers=workers, on_done=finished, scheduler=options.scheduler)
+    elif len(tasks) > 1 and workers > 1:
         from isocenter.pipeline.executors import processes
 
-        return processes.executor(workers=options.workers)
-    from isocenter.pipeline.executors import serial
+        processes.run(analyse, tasks, workers=min(workers, len(tasks)), on_done=finished)
+    else:
+        from isocenter.pipeline.executors import serial
 
-    return serial.executor()
+        serial.run(analyse, tasks, on_done=finished)
+
+
+def _facts(prepared: Prepared, options: Options, seconds: float, peak_bytes: int) -> dict[str, Any]:
+    """Return the facts of this run that are no result: when, how long, from where."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "peak_bytes": peak_bytes,
+        "inputs": [str(path.resolve()) for path in prepared.inputs],
+        "options": {
+            "study": options.study,
+            "masks": {name: str(path.resolve()) for name, path in options.masks.items()},
+            "repair": options.repair,
+            "seed": options.seed,
+            "scheduler": options.scheduler,
+        },
+    }
 
 
 def _peak_bytes(done: Sequence[CaseResult]) -> int:

@@ -20,7 +20,7 @@ _FILES = ("input", "output", "in", "out", "path", "paths", "file", "files", "fol
 _APPLIES = ("modality", "dims", "body_part", "content", "quantity", "priority")
 _INPUT = ("kind", "modality", "quantity", "dims", "optional", "title")
 _KINDS = ("image", "labels", "transform", "raw", "signal", "features")
-_REPORT = ("title", "columns", "figures", "notes", "references", "window")
+_REPORT = ("title", "columns", "figures", "notes", "references", "window", "image", "labels", "key", "meshes", "count")
 _DIMS = re.compile(r"t?c?z?y?x?")
 _MOST_STEPS = 500
 
@@ -109,6 +109,8 @@ def _report(check: Checker, value: Any) -> dict[str, Any]:
         path = ("report", key)
         if key == "title":
             found[key] = check.text(content, path, "'title'", most=200)
+        elif key == "image":
+            found[key] = check.text(content, path, "'image' of the report", SLOT_NAME, "the name of a slot")
         elif key == "window" and isinstance(content, list):
             numbers = [v for v in content if isinstance(v, int | float) and not isinstance(v, bool)]
             if len(content) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:

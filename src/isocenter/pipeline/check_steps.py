@@ -235,7 +235,11 @@ def _reach(check: Checker, operation: Operation, path: Path) -> None:
 
 
 def _taken(check: Checker, value: Any, path: Path, repeated: bool) -> tuple[str, ...]:
-    """Return the slots a step takes; ``{mask}``, ``each`` and an unquoted ``{mask}`` all stand for the current mask."""
+    """Return the slots a step takes.
+
+    ``{mask}``, ``each`` and an unquoted ``{mask}`` all stand for the current mask; ``on_pet_{mask}`` for what an earlier
+    step, repeated for the masks as well, made of it.
+    """
     if value is BAD:
         return ()
     many = value if isinstance(value, list) else [value]
@@ -246,6 +250,11 @@ def _taken(check: Checker, value: Any, path: Path, repeated: bool) -> tuple[str,
             if not repeated:
                 check.problem(where, "'{mask}' in a step that is not repeated: expected 'each: masks' beside it")
             found.append(MASK)
+            continue
+        if isinstance(one, str) and one.endswith(f"_{MASK}") and SLOT_NAME.fullmatch(one.removesuffix(f"_{MASK}")):
+            if not repeated:
+                check.problem(where, f"'{one}' in a step that is not repeated: expected 'each: masks' beside it")
+            found.append(one)
             continue
         name = check.text(one, where, "'from'", SLOT_NAME, "the name of a slot")
         if name:
@@ -277,6 +286,10 @@ def _connections(check: Checker, found: list[Step | None], inputs: Mapping[str, 
         for name in dict.fromkeys(step.inputs):
             if name == MASK or name in before | outside | guarded:
                 continue
+            if name.endswith(f"_{MASK}") and any(
+                other is not None and other.each and other.to == name.removesuffix(f"_{MASK}") for other in found[:k]
+            ):
+                continue  # what an earlier repeated step made of the same mask
             where = next((j for j in made.get(name, []) if j >= k), None)
             if where is not None:
                 line = check.document.line(("steps", where))

@@ -276,7 +276,7 @@ class _Planner:
         if not step.each:
             return [step]
         return [
-            replace(step, inputs=tuple(mask if name == MASK else name for name in step.inputs), to=f"{step.to}_{mask}"[:63])
+            replace(step, inputs=tuple(name.replace(MASK, mask)[:63] for name in step.inputs), to=f"{step.to}_{mask}"[:63])
             for mask in self.masks
         ]
 

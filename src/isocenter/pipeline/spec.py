@@ -148,7 +148,9 @@ class Pipeline:
     inputs
         The slots it needs, by name; empty stands for one ``image``.
     report
-        ``title``, ``columns``, ``figures``, ``notes``, ``references``, ``window``: hints for the report.
+        Hints for the report: ``title``, ``columns``, ``figures``, ``notes``, ``references``, ``window``; ``image`` is the slot
+        whose picture stands first, ``labels`` the slots drawn over it, ``key`` the features of the first screen,
+        ``meshes`` the label slots that become surfaces, ``count`` the label slots whose objects are counted.
     source
         What it was read from, in messages.
     """

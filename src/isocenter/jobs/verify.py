@@ -1,0 +1,140 @@
+"""Check a result folder against its lineage, and on request run every step again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.errors import IsocenterError, MissingInputError, ParameterError
+from isocenter.core.operation import Spec
+from isocenter.jobs.case import Task, load_task
+from isocenter.jobs.run import Options, prepare
+from isocenter.pipeline import verify as checks
+from isocenter.pipeline.plan import plan
+from isocenter.pipeline.run import execute
+from isocenter.pipeline.spec import load
+
+__all__ = ["Verification", "verify"]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the check of a folder gave.
+
+    Attributes
+    ----------
+    differences
+        What was changed or lost, one sentence each, the earliest step first.
+    notes
+        What proves nothing but should be known (extra files).
+    files, steps
+        How many were checked.
+    recomputed
+        Whether the steps were run again.
+    """
+
+    out: Path
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+    files: int
+    steps: int
+    recomputed: bool
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "out": str(self.out),
+            "sound": self.sound,
+            "differences": list(self.differences),
+            "notes": list(self.notes),
+            "files": self.files,
+            "steps": self.steps,
+            "recomputed": self.recomputed,
+        }
+
+
+def verify(out: Path | str, *, recompute: bool = False, inputs: Sequence[Path] | None = None) -> Verification:
+    """Check every file, number and step of a result folder.
+
+    Parameters
+    ----------
+    out
+        A folder that ``isocenter run`` made.
+    recompute
+        Read the inputs and run every step again, without any cache, and compare the digests.
+    inputs
+        Where the inputs lie; default: where ``run.json`` says they lay.
+
+    Raises
+    ------
+    MissingInputError
+        If the folder holds no lineage, or the inputs are gone.
+    """
+    root = Path(out)
+    again = _Again(root, inputs) if recompute else None
+    found = checks.verify(root, again)
+    files, steps = _counts(root)
+    return Verification(
+        root,
+        tuple(d.sentence() for d in found if d.counts),
+        tuple(d.sentence() for d in found if not d.counts),
+        files,
+        steps,
+        recompute,
+    )
+
+
+def _counts(root: Path) -> tuple[int, int]:
+    """Return the numbers of files and steps that the lineages below a folder list."""
+    files = steps = 0
+    for path in [root / "lineage.json", *sorted(root.glob("cases/*/lineage.json"))]:
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            files += len(held["files"])
+            steps += len(held.get("steps", ()))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # the check itself has said what is wrong with it
+    return files, steps
+
+
+class _Again:
+    """Runs the steps of a case again from its inputs."""
+
+    def __init__(self, root: Path, inputs: Sequence[Path] | None) -> None:
+        try:
+            facts = json.loads((root / "run.json").read_text(encoding="utf-8"))
+            options = facts["options"]
+            paths = list(inputs) if inputs else [Path(p) for p in facts["inputs"]]
+            masks = {str(name): Path(path) for name, path in options["masks"].items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MissingInputError(
+                f"{root}: run.json does not say where the inputs lay ({error}): give them with --input."
+            ) from error
+        gone = [path for path in paths if not path.exists()]
+        if gone:
+            raise MissingInputError(f"The input '{gone[0]}' is gone: say where it lies now with --input.")
+        prepared = prepare(paths, Options(options["study"], masks, options["repair"], seed=int(options["seed"])))
+        self.tasks: dict[str, Task] = {task.analysis.name: task for task in prepared.tasks}
+
+    def __call__(self, folder: Path, lineage: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return slot -> digest of every step of a case."""
+        name = lineage["facts"].get("analysis", "")
+        task = self.tasks.get(name)
+        if task is None:
+            raise ParameterError(f"The inputs hold no case '{name}': expected the inputs this folder was made from.")
+        study = load_task(task)
+        pipeline = load(lineage["pipeline"]["spec"])
+        specs = {slot: Spec.of(value) for slot, value in study.slots.items()}
+        try:
+            outcome = execute(plan(pipeline, specs).require(), study, seed=int(lineage["seed"]))
+        except IsocenterError as error:
+            raise ParameterError(f"The steps of case '{name}' cannot be run again: {error}") from error
+        return outcome.digests
