@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import SpecError, StepError
+from isocenter.core.provenance import Provenance
+from isocenter.core.study import Study
 from isocenter.pipeline import run
 from isocenter.pipeline.cache import Cache
 from isocenter.pipeline.progress import Event, Lines
@@ -64,7 +66,7 @@ def test_second_run_computes_nothing_and_gives_equal_values(tmp_path: Path) -> N
 def test_cached_values_carry_the_provenance_of_this_study(tmp_path: Path) -> None:
     one = cases.study()
     run.execute(cases.planned(cases.CHAIN, one), one, cache=Cache(tmp_path))
-    other = cases.Study("other", {"image": one["image"].replace(provenance=cases.Provenance.read(one["image"].digest, "nifti"))})
+    other = Study("other", {"image": one["image"].replace(provenance=Provenance.read(one["image"].digest, "nifti"))})
     plain = run.execute(cases.planned(cases.CHAIN, other), other)
     cached = run.execute(cases.planned(cases.CHAIN, other), other, cache=Cache(tmp_path))
     assert cached.computed == 0
@@ -147,11 +149,12 @@ def test_the_cache_stays_within_its_size(tmp_path: Path) -> None:
     one = cases.study()
     first = run.execute(cases.planned(cases.CHAIN, one), one, cache=Cache(tmp_path))
     sizes = [Cache(tmp_path).path(s.key).stat().st_size for s in first.steps]
-    cache = Cache(tmp_path, max_bytes=max(sizes) + 10)
+    most = max(sizes) + 10
+    cache = Cache(tmp_path, max_bytes=most)
     for seed in (2, 3):
         other = cases.study(seed)
         run.execute(cases.planned(cases.CHAIN, other), other, cache=cache)
-        assert sum(p.stat().st_size for p in tmp_path.rglob("*.isocenter")) <= cache.max_bytes
+        assert sum(p.stat().st_size for p in tmp_path.rglob("*.isocenter")) <= most
 
 
 def test_a_result_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
@@ -166,6 +169,8 @@ def test_a_result_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
 _CHILD = """
 import sys
 from pathlib import Path
+from isocenter.core.provenance import Provenance
+from isocenter.core.study import Study
 from isocenter.pipeline import run
 from isocenter.pipeline.cache import Cache
 from tests.pipeline import cases

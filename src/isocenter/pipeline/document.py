@@ -28,8 +28,9 @@ class _Bad:
 
 BAD: Final = _Bad()
 
-#: Characters that change the order in which text is shown (a name that reads differently from what it is).
-_REORDERING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: Characters that steer a terminal, reverse the reading direction (a name that reads differently from what it is),
+#: or are halves of one.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: At most this many problems are spelt out.
 _SHOWN = 50
 
@@ -200,8 +201,12 @@ class Builder:
         if isinstance(value, str):
             if len(value) > self.limits.text:
                 raise self.stop(line, f"a text of {len(value)} characters: expected at most {self.limits.text}")
-            if _REORDERING.search(value):
-                self.problem(line, "a text with characters that reverse the reading direction: expected plain text")
+            hidden = _HIDDEN.search(value)
+            if hidden:
+                self.problem(
+                    line,
+                    f"a text with the character U+{ord(hidden.group()):04X}, which is not shown as it stands: expected plain text",
+                )
                 value = BAD
         elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > self.limits.whole:
             self.problem(line, f"a whole number beyond {self.limits.whole}: expected a smaller one")

@@ -96,9 +96,6 @@ def _scalar(text: str, at: int, line: int, builder: Builder) -> int:
             value = None
         if found is None or value is None:
             raise builder.stop(line, "a text that does not end, or holds a control character or an unknown escape: not JSON")
-        if any("\ud800" <= c <= "\udfff" for c in value):
-            builder.problem(line, "a text with half of a surrogate pair: expected Unicode text")
-            value = BAD
         builder.scalar(value, line)
         return found.end()
     found = _NUMBER.match(text, at)

@@ -21,6 +21,13 @@ __all__ = ["RETRIES", "connect", "run"]
 #: How often a task is given to another worker after its own was lost.
 RETRIES = 2
 _TIMEOUT = "20s"
+#: No pages are served, and a task is given up after as many lost workers as it has tries.
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": RETRIES,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.worker.daemon": True,
+}
 
 
 @contextmanager
@@ -44,9 +51,7 @@ def connect(scheduler: str = "local", workers: int = 2) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(
-            dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": True})
-        )
+        stack.enter_context(dask.config.set(_SETTINGS))
         if scheduler == "local":
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="isocenter-dask-", ignore_cleanup_errors=True))
             cluster = stack.enter_context(
@@ -55,8 +60,9 @@ def connect(scheduler: str = "local", workers: int = 2) -> Iterator[Any]:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
-                    worker_dashboard_address=None,
+                    # The scheduler always opens a port for pages: any free one, on loopback, with nothing on it.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     local_directory=folder,
                     silence_logs=logging.CRITICAL,
                 )
@@ -116,7 +122,7 @@ def _gather(client: Any, function: Callable[[Any], Any], tasks: list[Any], on_do
             continue
         positions[key] = [position]
         futures.append(client.submit(attempt, function, task, key=key, retries=RETRIES, pure=True))
-    for future in as_completed(futures):
+    for future in as_completed(futures, loop=client.loop):
         result = _result(future, tasks[positions[future.key][0]])
         for position in positions[future.key]:
             results[position] = result
