@@ -127,7 +127,7 @@ def apply(
     operation: Annotated[str, typer.Argument(help="Name of an operation; list them with: isocenter ops")],
     inputs: Annotated[list[Path], typer.Argument(help="Its inputs, in port order.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")],
-    set: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be repeated.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
     repair: RepairOption = None,
 ) -> None:
@@ -135,7 +135,7 @@ def apply(
     from isocenter.cli import show
     from isocenter.jobs import apply as job
 
-    show.lines(job.apply(operation, inputs, out, settings=set or [], seed=seed, repair=repair))
+    show.lines(job.apply(operation, inputs, out, settings=settings or [], seed=seed, repair=repair))
 
 
 @app.command()

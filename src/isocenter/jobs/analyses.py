@@ -161,9 +161,7 @@ def _belongs(mark: Item, images: Sequence[Item], single: bool) -> bool:
         if any(image.uid and image.uid in mark.references for image in images):
             return True
         known = {image.spec.geometry.frame for image in images if image.spec.geometry is not None and image.spec.geometry.frame}
-        if known & set(mark.references):
-            return True
-        return False
+        return bool(known & set(mark.references))
     if mark.spec.geometry is not None and any(
         i.spec.geometry is not None and i.spec.geometry.matches(mark.spec.geometry) for i in images
     ):

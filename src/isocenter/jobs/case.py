@@ -130,7 +130,7 @@ def _key(task: Task) -> str:
     """Return the digest of everything that decides this case's results."""
     paths = sorted({p for item in task.analysis.case.items for p in item.paths} | set(task.analysis.masks.values()))
     contents = [_file_digest(path) for path in paths]
-    repairs = [list(p.sentence() for p in item.problems) for item in task.analysis.case.items]
+    repairs = [[p.sentence() for p in item.problems] for item in task.analysis.case.items]
     slots = [item.name for item in task.analysis.case.items]
     return digest_json(
         [

@@ -67,7 +67,8 @@ def write_cohort(
         "flow": dict(flow),
         "set_aside": [{"name": n, "reason": r} for n, r in aside],
         "cases": [
-            {"name": r.name, "seconds": round(r.seconds, 3), "reused": r.reused, "steps": [dict(s) for s in r.steps]} for r in done
+            {"name": r.name, "seconds": round(r.seconds, 3), "reused": r.reused, "steps": [dict(s) for s in r.steps]}
+            for r in done
         ],
     }
     atomic.write_bytes(root / "run.json", json.dumps(run, indent=1, ensure_ascii=False).encode())
@@ -97,7 +98,9 @@ def _tables(root: Path, done: Sequence[CaseResult]) -> dict[str, lineage.FileOf]
     return written
 
 
-def _flow_table(root: Path, done: Sequence[CaseResult], aside: Sequence[tuple[str, str]], written: dict[str, lineage.FileOf]) -> None:
+def _flow_table(
+    root: Path, done: Sequence[CaseResult], aside: Sequence[tuple[str, str]], written: dict[str, lineage.FileOf]
+) -> None:
     rows = [[r.name, "analysed", r.study, r.why] for r in done] + [[name, "not analysed", "", reason] for name, reason in aside]
     table.write_rows(["case", "outcome", "study", "reason"], rows, root / "tables" / "case_flow.csv")
     written["tables/case_flow.csv"] = lineage.FileOf(how="case flow")

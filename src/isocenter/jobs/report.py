@@ -68,7 +68,8 @@ def case_report(
     """
     study = outcome.study
     image: Image = study[findings.image_slot]
-    window = analysis.pipeline.report.get("window") or None
+    # A named window is one of CT; values of another quantity choose their own.
+    window = analysis.pipeline.report.get("window") if image.quantity == "HU" else None
     labels = picture_labels(study, image, findings.label_slots)
     flat = image if "t" not in image.dims else image.at(t=0)
     flat_labels = {
