@@ -1,0 +1,229 @@
+"""All DICOM files of a folder to items and refusals: one pass over the headers, no voxel read.
+
+One bad file condemns its series, for a volume without one of its slices is wrong; other series go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import Literal
+
+from isocenter.core.errors import BudgetError, ContentError, GeometryError, IsocenterError, UnsupportedError
+from isocenter.io.budget import Budget
+from isocenter.io.dicom.colour import read_palette
+from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
+from isocenter.io.dicom.elements import Dataset
+from isocenter.io.dicom.identity import facts, identity, text_problems, uid
+from isocenter.io.dicom.layout import has_pixels
+from isocenter.io.dicom.member import Member, member
+from isocenter.io.dicom.pet import uptake
+from isocenter.io.dicom.picture import Calibration, calibration, frame_times, picture_item
+from isocenter.io.dicom.volume import Header, check_one_series, series_name, volume_items
+from isocenter.io.dicom.words import clean
+from isocenter.io.inventory import Item, Refusal, Repair
+
+__all__ = ["inspect_files", "refusal_kind", "sniff"]
+
+_Kind = Literal["geometry", "format", "budget", "content", "unsupported"]
+_DICOMDIR = "1.2.840.10008.1.3.10"
+_RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Return whether a file is DICOM, by its first bytes or because its name says so (then the reason is told)."""
+    return looks_like_dicom(head) or path.suffix.lower() in (".dcm", ".dicom", ".ima") or path.name.upper() == "DICOMDIR"
+
+
+def refusal_kind(error: Exception) -> _Kind:
+    """Return the kind of refusal that an error stands for."""
+    kinds: tuple[tuple[type[Exception], _Kind], ...] = (
+        (GeometryError, "geometry"), (BudgetError, "budget"), (UnsupportedError, "unsupported"), (ContentError, "content"),
+    )  # fmt: skip
+    return next((kind for cls, kind in kinds if isinstance(error, cls)), "format")
+
+
+@dataclass(slots=True)
+class _Series:
+    """What was found of one series."""
+
+    members: list[Member] = field(default_factory=list)
+    header: Header | None = None
+    first: File | None = None
+    calibrations: dict[str, tuple[Calibration, tuple[float, ...] | None, Header]] = field(default_factory=dict)
+    broken: list[tuple[Path, IsocenterError]] = field(default_factory=list)
+
+
+def inspect_files(paths: Sequence[Path], budget: Budget, repair: Repair | None = None) -> tuple[list[Item], list[Refusal]]:
+    """Return what can be loaded of DICOM files that lie together, and what cannot.
+
+    Parameters
+    ----------
+    paths
+        The files, in any order.
+    budget
+        Limits of one item.
+    repair
+        How missing, duplicate and uneven slices are dealt with; None refuses them.
+
+    Returns
+    -------
+    tuple
+        Items and refusals, in an order that depends on contents only.
+    """
+    found: dict[str, _Series] = {}
+    derived: list[File] = []
+    refusals: list[Refusal] = []
+    for path in sorted(paths, key=str):
+        _sort(path, budget, found, derived, refusals)
+    items: list[Item] = []
+    for series_uid in sorted(found, key=lambda s: (_number(found[s]), s)):
+        done, refused = _series(found[series_uid], budget, repair)
+        items.extend(done)
+        refusals.extend(refused)
+    items.extend(_derived(derived, items, budget, refusals))
+    return _named(items), refusals
+
+
+def _number(series: _Series) -> int:
+    text = "" if series.header is None else str(series.header.identity.get("SeriesNumber", ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1 << 30
+
+
+def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[File], refusals: list[Refusal]) -> None:
+    """Open one file and put it where it belongs."""
+    salvage: list[Dataset] = []
+    series_uid = ""
+    try:
+        file = open_file(path, budget, salvage)
+        series_uid = uid(file.data, "SeriesInstanceUID")
+        sop_class = uid(file.data, "SOPClassUID")
+        if sop_class == _RTSTRUCT or sop_class in _SEGMENTATIONS:
+            derived.append(file)
+        elif not has_pixels(file.data):
+            refusals.append(_other(file, sop_class))
+        else:
+            _add(found.setdefault(series_uid or f"file {path}", _Series()), file, budget)
+    except IsocenterError as error:
+        if not series_uid and salvage:
+            series_uid = _salvaged(salvage[0])
+        if series_uid:
+            found.setdefault(series_uid, _Series()).broken.append((path, error))
+        else:
+            refusals.append(Refusal(path, str(error), refusal_kind(error)))
+
+
+def _salvaged(data: Dataset) -> str:
+    try:
+        return uid(data, "SeriesInstanceUID")
+    except IsocenterError:  # the broken part is the identity itself
+        return ""
+
+
+def _other(file: File, sop_class: str) -> Refusal:
+    from pydicom.uid import UID_dictionary
+
+    if sop_class == _DICOMDIR or 0x00041220 in file.data.elements:
+        return Refusal(
+            file.path,
+            f"{clean(file.path)} is a DICOMDIR, a list of other files: expected images; give the folder that holds them.",
+            "unsupported",
+        )
+    entry = UID_dictionary.get(sop_class)
+    what = entry[0] if entry is not None else f"an object of class {clean(sop_class, 64)!r}"
+    return Refusal(
+        file.path,
+        f"{clean(file.path)} holds no pixels ({what}): expected an image, SEG or RTSTRUCT; leave it out.",
+        "unsupported",
+    )
+
+
+def _add(series: _Series, file: File, budget: Budget) -> None:
+    one = member(file, budget)
+    if series.header is None or not one.frames:
+        header = _header(file, one)
+        if series.header is None:
+            series.header, series.first = header, file
+        if not one.frames:
+            series.calibrations[str(file.path)] = (
+                calibration(file.data, one.modality),
+                frame_times(file.data, one.layout.frames),
+                header,
+            )
+    series.members.append(one)
+
+
+def _header(file: File, one: Member) -> Header:
+    palette = read_palette(file.data) if one.layout.photometric == "PALETTE COLOR" else None
+    return Header(identity(file.data), facts(file.data), None, palette, text_problems(file.data))
+
+
+def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[list[Item], list[Refusal]]:
+    refusals = [Refusal(path, str(error), refusal_kind(error)) for path, error in series.broken]
+    if not series.members:
+        return [], refusals
+    header, first = series.header, series.members[0]
+    assert header is not None and series.first is not None
+    name = series_name(first, header)
+    placed = [m for m in series.members if m.frames]
+    if series.broken and placed:
+        path, error = series.broken[0]
+        reason = (
+            f"{name}: {clean(path)} of its {len(series.members) + len(series.broken)} files cannot be used, so a slice of the stack is missing "
+            f"(gap in mm unknown); expected all of them; fetch that file again. ({error})"
+        )
+        return [], [Refusal(path, reason, refusal_kind(error)), *refusals[1:]]
+    try:
+        members = check_one_series(series.members, name)
+        placed = [m for m in members if m.frames]
+        items: list[Item] = []
+        if placed:
+            if first.modality == "PT":
+                stamps = [f.clocks["AcquisitionDateTime"] for m in placed for f in m.frames if "AcquisitionDateTime" in f.clocks]
+                header.uptake = uptake(series.first.data, stamps)
+            items.extend(volume_items(placed, header, repair, budget))
+        for one in members:
+            if not one.frames:
+                calibrated, times, own = series.calibrations[str(one.pixels.path)]
+                items.append(picture_item(one, own, calibrated, times, budget))
+    except IsocenterError as error:
+        return [], [Refusal(first.pixels.path.parent, str(error), refusal_kind(error)), *refusals]
+    return items, refusals
+
+
+def _derived(files: list[File], images: list[Item], budget: Budget, refusals: list[Refusal]) -> list[Item]:
+    """Return the items of structure sets and segmentations, on the grids of the images that came with them."""
+    from isocenter.io.dicom.rtstruct import rtstruct_item
+    from isocenter.io.dicom.seg import seg_item
+
+    items = []
+    for file in files:
+        try:
+            if uid(file.data, "SOPClassUID") == _RTSTRUCT:
+                items.append(rtstruct_item(file, images, budget))
+            else:
+                items.append(seg_item(file, images, budget))
+        except IsocenterError as error:
+            refusals.append(Refusal(file.path, str(error), refusal_kind(error)))
+    return items
+
+
+def _named(items: list[Item]) -> list[Item]:
+    """Return the items under names that are unique within their group; the only image of a group is ``image``."""
+    images: dict[str, int] = {}
+    for item in items:
+        images[item.group] = images.get(item.group, 0) + (item.kind == "image")
+    taken: dict[str, set[str]] = {}
+    result = []
+    for item in items:
+        name = "image" if item.kind == "image" and images[item.group] == 1 else item.name
+        used = taken.setdefault(item.group, set())
+        unique, k = name, 2
+        while unique in used:
+            unique, k = f"{name}_{k}", k + 1
+        used.add(unique)
+        result.append(item if unique == item.name else changed(item, name=unique))
+    return result
