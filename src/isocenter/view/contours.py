@@ -83,7 +83,7 @@ def layers(image: Image, labels: Mapping[str, Labels] | Labels | None) -> tuple[
     ParameterError
         For values that are no labels.
     """
-    named = {} if labels is None else {"": labels} if isinstance(labels, LabelMap | MaskStack) else dict(labels)
+    named = dict(labels) if isinstance(labels, Mapping) else {} if labels is None else {"": labels}
     found: list[tuple[Segment, str, Volume]] = []
     for slot, value in named.items():
         if not isinstance(value, LabelMap | MaskStack):
