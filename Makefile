@@ -74,7 +74,7 @@ format: $(VENV)/.test ## put every file into shape
 	@$(BIN)/ruff format .
 
 docs: $(VENV)/.docs ## build the site into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 bench: $(VENV)/.core ## compare with other packages, in an environment of its own (.venvs/bench)
