@@ -10,7 +10,7 @@ from isocenter.core.operation import Spec
 from isocenter.core.study import Study
 from isocenter.core.transform import Affine
 from isocenter.pipeline import plan as planning
-from isocenter.pipeline import run
+from isocenter.pipeline import run, spec
 from tests.pipeline import cases
 
 
@@ -185,11 +185,30 @@ def test_the_only_image_serves_as_image_whatever_its_slot() -> None:
 
 
 def test_a_plan_is_made_from_specs_alone() -> None:
-    spec = Spec.of(cases.image())
-    plan = planning.plan(cases.load(cases.CHAIN), {"image": spec}, registry=cases.REGISTRY)
-    assert plan.problems == () and plan.slots == {"image": spec}
+    known = {"image": Spec.of(cases.image())}
+    plan = planning.plan(cases.load(cases.CHAIN), known, registry=cases.REGISTRY)
+    assert plan.problems == () and plan.slots == known
 
 
 def test_no_image_at_all() -> None:
     plan = cases.planned(cases.CHAIN, Study("c", {"gtv": cases.mask()}))
     assert "needs 'image'" in plan.problems[0]
+
+
+def test_a_repeated_step_may_take_what_an_earlier_one_made_of_the_same_mask() -> None:
+    text = steps(
+        "{op: resample.coarser, from: each, each: masks, to: coarse, with: {spacing: [3.0, 1.0, 1.0]}}\n"
+        "{op: features.intensity, from: [image, 'coarse_{mask}'], each: masks, to: i}"
+    )
+    one = cases.study(gtv=cases.mask(), node=cases.mask("node", start=1))
+    plan = cases.planned(text, one)
+    assert plan.problems == () and [s.inputs for s in plan.steps[2:]] == [("image", "coarse_gtv"), ("image", "coarse_node")]
+    assert cases.load(cases.load(text).to_yaml()) == cases.load(text)
+
+
+def test_no_image_is_asked_for_where_no_step_takes_it() -> None:
+    text = "name: t\ninputs: {pet: {}, ct: {}}\nsteps: [{op: measure.noise, from: pet}]"
+    one = Study("c", {"pet": cases.image(), "ct": cases.image(2)})
+    assert cases.planned(text, one).problems == ()
+    bare = spec.Pipeline("bare", (spec.Step("measure.noise", {}, ("pet",)),))
+    assert planning.plan(bare, cases.specs(one), registry=cases.REGISTRY).problems == ()

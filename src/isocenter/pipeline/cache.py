@@ -81,6 +81,9 @@ class Cache:
             record = _record(held["record"])
             if held["key"] != key or record.key != key:
                 raise UnsupportedError(f"{path.name}: holds the result of another step.")
+        except (OSError, MemoryError):  # gone meanwhile, unreadable now, or no room for it: the entry itself may be sound
+            self.misses += 1
+            return None
         except Exception:  # noqa: BLE001  # whatever a damaged file does, the step is simply computed again
             self.damaged += 1
             with contextlib.suppress(OSError):

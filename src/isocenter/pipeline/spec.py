@@ -166,8 +166,11 @@ class Pipeline:
 
     @property
     def slots(self) -> dict[str, Input]:
-        """The slots it needs: those declared, else one image."""
-        return dict(self.inputs) or {"image": Input("image")}
+        """The slots it needs: those declared, else one image where any step takes it."""
+        if self.inputs:
+            return dict(self.inputs)
+        takes = any(not step.inputs or "image" in step.inputs for step in self.steps)
+        return {"image": Input("image")} if takes else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values in the canonical order."""
