@@ -1,0 +1,105 @@
+"""Features of discretised intensities (intensity histogram) and of the volume above each intensity.
+
+References
+----------
+IBSI reference manual v11, sections 3.4 (ZVCW, intensity histogram) and 3.5 (P88C, intensity-volume histogram).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.kernels.statistics import first_order
+
+__all__ = ["LEVEL_HISTOGRAM", "VOLUME_HISTOGRAM", "level_histogram", "volume_histogram"]
+
+#: Tag (after ``ih_``) -> IBSI code.
+LEVEL_HISTOGRAM = {
+    "mean": "X6K6", "var": "CH89", "skew": "88K1", "kurt": "C3I7", "median": "WIFQ", "min": "1PR8", "p10": "GPMT",
+    "p90": "OZ0C", "max": "3NCY", "mode": "AMMC", "iqr": "WR0O", "range": "5Z3W", "mad": "D2ZX", "rmad": "WRZB",
+    "medad": "4RNL", "cov": "CWYJ", "qcod": "SLWD", "entropy": "TLU2", "uniformity": "BJ5W", "max_grad": "12CE",
+    "max_grad_g": "8E6O", "min_grad": "VQB3", "min_grad_g": "RHQZ",
+}  # fmt: skip
+
+#: Tag (after ``ivh_``) -> IBSI code.
+VOLUME_HISTOGRAM = {
+    "v10": "BC2M", "v90": "BC2M", "i10": "GBPN", "i90": "GBPN", "diff_v10_v90": "DDTU", "diff_i10_i90": "CNV2",
+}  # fmt: skip
+
+_SHARED = {
+    "mean": "mean", "var": "variance", "skew": "skewness", "kurt": "excess_kurtosis", "median": "median", "min": "minimum",
+    "p10": "percentile_10", "p90": "percentile_90", "max": "maximum", "iqr": "interquartile_range", "range": "range",
+    "mad": "mean_absolute_deviation", "rmad": "robust_mean_absolute_deviation", "medad": "median_absolute_deviation",
+    "cov": "coefficient_of_variation", "qcod": "quartile_coefficient_of_dispersion",
+}  # fmt: skip
+
+
+def level_histogram(levels: npt.NDArray[np.int32], count: int) -> dict[str, float]:
+    """Return the 23 intensity-histogram features.
+
+    Parameters
+    ----------
+    levels
+        Levels 1 to `count` of the samples of the region, at least one sample.
+    count
+        Number of levels.
+
+    Notes
+    -----
+    Of several modes the one nearest to the mean is taken. Gradients need three levels (two give their difference,
+    one gives 0).
+    """
+    shared = first_order(levels)
+    found = {tag: shared[name] for tag, name in _SHARED.items()}
+    occurrences = np.bincount(levels.ravel(), minlength=count + 1)[1:].astype(np.float64)
+    p = occurrences / occurrences.sum()
+    modes = np.flatnonzero(occurrences == occurrences.max()) + 1
+    found["mode"] = float(modes[np.argmin(np.abs(modes - shared["mean"]))])
+    present = p[p > 0.0]
+    found["entropy"] = float(-np.sum(present * np.log2(present))) + 0.0
+    found["uniformity"] = float(np.sum(p * p))
+    slope = np.gradient(occurrences) if count > 1 else np.zeros(1)
+    found["max_grad"], found["max_grad_g"] = float(slope.max()), float(np.argmax(slope) + 1)
+    found["min_grad"], found["min_grad_g"] = float(slope.min()), float(np.argmin(slope) + 1)
+    return found
+
+
+def volume_histogram(values: npt.NDArray[Any], low: float, high: float, step: float) -> dict[str, float]:
+    """Return the intensity-volume histogram features.
+
+    Parameters
+    ----------
+    values
+        Intensities (or levels) of the region, at least one.
+    low, high
+        Lowest and highest intensity of the histogram's axis.
+    step
+        Distance of its points.
+
+    Returns
+    -------
+    dict
+        ``v10``, ``v90``: share of the volume at or above 10 and 90 % of the axis; ``i10``, ``i90``: lowest intensity
+        that at most 10 and 90 % of the volume reach; and their differences.
+    """
+    data = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    points = low + step * np.arange(max(1, math.floor((high - low) / step + 1e-9) + 1))
+    above = 1.0 - np.searchsorted(data, points - 1e-9 * step, side="left") / data.size
+    fraction = (points - low) / (high - low) if high > low else np.zeros(len(points))
+
+    def volume(share: float) -> float:
+        reached = above[fraction >= share - 1e-12]
+        return float(reached.max()) if reached.size else 0.0
+
+    def intensity(share: float) -> float:
+        rare = points[above <= share + 1e-12]
+        return float(rare.min()) if rare.size else float(points[-1] + step)
+
+    found = {"v10": volume(0.1), "v90": volume(0.9), "i10": intensity(0.1), "i90": intensity(0.9)}
+    found["diff_v10_v90"] = found["v10"] - found["v90"]
+    found["diff_i10_i90"] = found["i10"] - found["i90"]
+    return found
