@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isocenter.kernels.otsu import histogram
-from isocenter.kernels.threads import kernel_input, numba_threads
+from isocenter.kernels.threads import kernel_input, numba_threads, run_rows
 
 
 def test_budget_is_set_held_to_the_machine_and_restored() -> None:
@@ -46,3 +46,24 @@ def test_kernel_input_is_contiguous_native_and_read_only() -> None:
     same = np.zeros(3)
     assert np.shares_memory(kernel_input(same), same)
     assert same.flags.writeable
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 100])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_row_is_done_once(rows: int, threads: int) -> None:
+    done = np.zeros(rows, int)
+
+    def kernel(first: int, last: int, out: np.ndarray) -> None:
+        out[first:last] += 1
+
+    run_rows(kernel, rows, threads, done)
+    assert (done == 1).all()
+
+
+def test_an_error_in_one_share_is_raised() -> None:
+    def kernel(first: int, last: int) -> None:
+        if first <= 50 < last:
+            raise KeyError("row 50")
+
+    with pytest.raises(KeyError, match="row 50"):
+        run_rows(kernel, 100, 3)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, ParameterError
-from isocenter.kernels.threads import kernel_input, numba_threads
+from isocenter.kernels.threads import kernel_input, run_rows
 
 __all__ = ["histogram", "otsu", "split"]
 
@@ -94,39 +94,36 @@ def histogram(
         raise ContentError("Values that are not finite: expected finite intensities to find a threshold in; replace them first.")
     if values.dtype.kind in "iu" and int(high) - int(low) < _WIDEST:
         count = int(high) - int(low) + 1
-        with numba_threads(threads) as parts:
-            table = _count_integers(kernel_input(values), int(low), count, parts)
+        table = np.zeros((max(1, threads), count), dtype=np.int64)
+        run_rows(_count_integers, len(table), threads, kernel_input(values), int(low), table)
         return table.sum(axis=0), np.arange(count, dtype=np.float64) + int(low)
     start, stop = float(low), float(high)
     if start == stop:
         return np.array([values.size], dtype=np.int64), np.array([start])
     edges = np.linspace(start, stop, bins + 1)
     as_float = values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-    with numba_threads(threads) as parts:
-        table = _count_floats(kernel_input(as_float), edges, bins / (stop - start), parts)
+    table = np.zeros((max(1, threads), bins), dtype=np.int64)
+    run_rows(_count_floats, len(table), threads, kernel_input(as_float), edges, bins / (stop - start), table)
     return table.sum(axis=0), (edges[:-1] + edges[1:]) / 2
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _count_integers(values: Any, low: int, count: int, parts: int) -> Any:  # pragma: no cover - compiled
-    # Each thread counts its own part in its own row; integer sums do not depend on their order.
-    table = np.zeros((parts, count), dtype=np.int64)
-    size = values.size
-    for part in numba.prange(parts):
+@numba.njit(cache=True, nogil=True)
+def _count_integers(first: int, last: int, values: Any, low: int, table: Any) -> None:  # pragma: no cover - compiled
+    # Each share counts in its own row; integer sums do not depend on their order.
+    for part in range(first, last):
         row = table[part]
-        for k in range(part * size // parts, (part + 1) * size // parts):
+        for k in range(part * values.size // table.shape[0], (part + 1) * values.size // table.shape[0]):
             row[int(values[k]) - low] += 1
-    return table
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _count_floats(values: Any, edges: Any, scale: float, parts: int) -> Any:  # pragma: no cover - compiled
+@numba.njit(cache=True, nogil=True)
+def _count_floats(
+    first: int, last: int, values: Any, edges: Any, scale: float, table: Any
+) -> None:  # pragma: no cover - compiled
     bins = edges.size - 1
-    table = np.zeros((parts, bins), dtype=np.int64)
-    size = values.size
-    for part in numba.prange(parts):
+    for part in range(first, last):
         row = table[part]
-        for k in range(part * size // parts, (part + 1) * size // parts):
+        for k in range(part * values.size // table.shape[0], (part + 1) * values.size // table.shape[0]):
             value = np.float64(values[k])
             place = min(int((value - edges[0]) * scale), bins - 1)
             # Rounding may put a value next to an edge into the neighbouring bin: the edges decide.
@@ -135,4 +132,3 @@ def _count_floats(values: Any, edges: Any, scale: float, parts: int) -> Any:  # 
             elif place < bins - 1 and value >= edges[place + 1]:
                 place += 1
             row[place] += 1
-    return table

@@ -1,14 +1,18 @@
 """Threads of compiled kernels: how many run, and inputs that compile once.
 
-Every parallel kernel is started inside `numba_threads`, so that an operation keeps to the thread budget of its
-context and two Python threads never start kernels on a threading layer that cannot bear it.
+A kernel here is compiled for one thread (``@njit(nogil=True, cache=True)``), takes the first and last row of its share,
+and is run on several shares at once by `run_rows`. Compared with numba's own parallel loops that compiles several times
+faster, needs no threading layer (which may not survive a fork, or two Python threads), and keeps to the thread budget of
+each call. For kernels that do use ``prange``, `numba_threads` sets the budget.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +20,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["kernel_input", "numba_threads"]
+__all__ = ["kernel_input", "numba_threads", "run_rows"]
 
 _LOCK = threading.RLock()
 _SAFE_LAYERS = frozenset({"tbb", "omp"})
@@ -93,3 +97,29 @@ def kernel_input(array: Any, dtype: Any = None) -> npt.NDArray[Any]:
     view = data.view()
     view.setflags(write=False)
     return view
+
+
+def run_rows(kernel: Callable[..., Any], rows: int, threads: int, *arguments: Any) -> None:
+    """Call ``kernel(first, last, *arguments)`` on shares of the rows 0 to `rows`, several at a time.
+
+    Parameters
+    ----------
+    kernel
+        Writes only to what belongs to its rows, and releases the GIL; so the result does not depend on the shares.
+    rows
+        How many there are.
+    threads
+        Most to run at once.
+    arguments
+        Handed on as they are.
+    """
+    workers = max(1, min(int(threads), rows))
+    if workers == 1:
+        kernel(0, rows, *arguments)
+        return
+    shares = min(rows, 4 * workers)  # a few each, so that one slow share does not keep the others waiting
+    bounds = [rows * k // shares for k in range(shares + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [pool.submit(kernel, a, b, *arguments) for a, b in itertools.pairwise(bounds)]
+        for one in waiting:
+            one.result()

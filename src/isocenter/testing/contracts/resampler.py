@@ -69,7 +69,7 @@ def identity_on_the_same_grid(operation: Resampler) -> None:
         expect(apart <= allowed, f"on the image's own grid samples change by up to {apart:.3g}")
 
 
-@check("Resampler")
+@check("Resampler", when=lambda operation: getattr(operation, "keeps_positions", True))
 def positions_stay(operation: Resampler) -> None:
     """A value that grows linearly in the world is found at the same positions afterwards: nothing shifts."""
     inputs = _moves_nothing(inputs_for(operation))
@@ -78,7 +78,7 @@ def positions_stay(operation: Resampler) -> None:
         array=_ramp(image.geometry), dims=tuple(d for d in image.dims if d in "zyx"), channels=None, times=None
     )
     after = attempt(operation, (spatial, *inputs[1:]))
-    if after is None or after.geometry.unit != image.geometry.unit or type(operation).__name__ == "Calibrate":
+    if after is None or after.geometry.unit != image.geometry.unit:
         return
     # Where the result's neighbourhood lies inside the image (nearest-neighbour sampling is off by half a sample).
     index = image.geometry.to_index(_centers(after.geometry))
