@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,11 @@ __all__ = ["LONG", "Number", "as_json", "csv_long", "csv_wide", "locate", "numbe
 LONG = ("slot", "region", "name", "value", "unit", "standard")
 #: A cell that begins like this is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What the columns that name the region and the measurement may be called.
+_REGION = ("region", "segment", "label")
+_NAME = ("name", "feature", "score", "measurement")
+#: A unit behind a column's name: ``volume (mm^3)``, ``volume [mm^3]``.
+_UNIT = re.compile(r" [(\[].*[)\]]$")
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ def same(cell: str, value: Any) -> bool:
         if recorded not in ("nan", "inf", "-inf"):
             return cell.removeprefix("'") == recorded
         recorded = float(recorded)
+    if isinstance(recorded, int) and re.fullmatch(r"-?\d{1,40}", cell):
+        return int(cell) == recorded
     try:
         found = float(cell) if cell.strip() else float("nan")
     except ValueError:
@@ -152,26 +160,35 @@ def locate(
     """
     if not rows:
         return {}
-    head = list(rows[0])
-    at = {name: k for k, name in reversed(list(enumerate(head)))}
-
-    def cell(row: Sequence[str], name: str) -> str:
-        return row[at[name]].removeprefix("'") if at[name] < len(row) else ""
-
+    at: dict[str, int] = {}
+    for k, title in enumerate(rows[0]):
+        at.setdefault(_UNIT.sub("", title), k)
+    region = next((at[name] for name in _REGION if name in at), None)
+    name = next((at[name] for name in _NAME if name in at), None)
     chosen = [
         (k, row)
         for k, row in enumerate(rows)
-        if k and ("slot" not in at or cell(row, "slot") == slot) and (not case or "case" not in at or cell(row, "case") == case)
+        if k and _says(row, at.get("slot"), slot) and (not case or _says(row, at.get("case"), case))
     ]
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    if {"region", "name", "value"} <= at.keys():
-        lines = {(cell(row, "region"), cell(row, "name")): k for k, row in reversed(chosen)}
+    if name is not None and "value" in at:
+        lines = {(_cell(row, region), _cell(row, name)): k for k, row in reversed(chosen)}
         for number in wanted:
             if (number.region, number.name) in lines:
                 found[number.region, number.name] = (lines[number.region, number.name], at["value"])
         return found
-    regions = {cell(row, "region") if "region" in at else "": k for k, row in reversed(chosen)}
+    regions = {_cell(row, region): k for k, row in reversed(chosen)}
     for number in wanted:
         if number.region in regions and number.name in at:
             found[number.region, number.name] = (regions[number.region], at[number.name])
     return found
+
+
+def _cell(row: Sequence[str], column: int | None) -> str:
+    """Return a cell's text, empty where the row has none."""
+    return row[column].removeprefix("'") if column is not None and column < len(row) else ""
+
+
+def _says(row: Sequence[str], column: int | None, text: str) -> bool:
+    """Return whether a row is of a slot or case; a table without such a column does not tell them apart."""
+    return column is None or _cell(row, column) == text
