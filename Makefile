@@ -77,8 +77,17 @@ docs: $(VENV)/.docs ## build the site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
-bench: $(VENV)/.core ## compare with other packages, in an environment of its own (.venvs/bench)
-	@$(MAKE) --no-print-directory -C benchmarks ROOT="$(CURDIR)" PYTHON="$(abspath $(BIN)/python)"
+bench: .venvs/bench/.ready ## compare with other packages, in an environment of its own (.venvs/bench)
+	@for file in benchmarks/[a-z]*.py; do name=$$(basename "$$file" .py); \
+		case "$$name" in common|worker) ;; *) echo; .venvs/bench/bin/python -m "benchmarks.$$name";; esac; done
+
+.venvs/bench/.ready: $(INPUTS) benchmarks/peers.txt | $(BIN)/python
+	@$(BIN)/python -m venv .venvs/bench
+	@.venvs/bench/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable .
+	@grep -v '^#' benchmarks/peers.txt | while read -r peer; do \
+		.venvs/bench/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$peer" \
+		|| echo "$$peer could not be installed: its rows will say so"; done
+	@touch $@
 
 clean: ## remove everything that was built
 	@rm -rf $(VENV) .venvs build dist site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

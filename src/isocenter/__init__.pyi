@@ -50,5 +50,7 @@ from isocenter.ops import resample as resample
 from isocenter.ops import restore as restore
 from isocenter.ops import segment as segment
 
+__all__: list[str]
+
 # At run time the package isocenter.ops, which is callable; that is all a user needs to know of it.
 def ops() -> dict[str, str]: ...
