@@ -28,7 +28,7 @@ def test_everything_is_there(result: Summary) -> None:
     assert result.exit_code == 0
     for name in ("report.html", "report.pdf", "lineage.json", "run.json", "labels/lungs.nii.gz", "meshes/lungs.glb"):
         assert (result.out / name).is_file(), name
-    for pattern in ("dicom/seg-*.dcm", "dicom/sr-*.dcm", "dicom/report.dcm", "tables/*.csv", "images/*.nii.gz"):
+    for pattern in ("dicom/seg-*.dcm", "dicom/sr.dcm", "dicom/report.dcm", "tables/*.csv", "images/*.nii.gz"):
         assert list(result.out.glob(pattern)), pattern
     assert result.peak_bytes > 0
     assert result.seconds > 0

@@ -77,7 +77,7 @@ def apply(
 
 
 def _read(path: Path | str, port: Port, repair: str | None) -> Any:
-    if Path(path).suffix == ".iso":
+    if Path(path).suffix == ".isocenter":
         return store.load(Path(path))
     if port.kinds and all(issubclass(kind, LabelMap | MaskStack) for kind in port.kinds):
         return door.read_labels(path)
@@ -91,9 +91,9 @@ def _write(result: Any, target: Path) -> None:
         table.write_scores(result, target)
     elif isinstance(result, Mesh):
         write_meshes([result], target)
-    elif isinstance(result, Image) and target.suffix != ".iso":
+    elif isinstance(result, Image) and target.suffix != ".isocenter":
         door.write(result, target)
-    elif isinstance(result, Prediction) or target.suffix == ".iso" or not isinstance(result, Image):
+    elif isinstance(result, Prediction) or target.suffix == ".isocenter" or not isinstance(result, Image):
         store.save(result, target)
 
 

@@ -238,7 +238,7 @@ def _write(
     outputs = Outputs(task.folder)
     write_slots(outputs, outcome.study, tuple(source.slots))
     write_mesh_groups(outputs, meshes)
-    identity = source.identity.get(findings.image_slot) or {}
+    identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)
     report = case_report(task.analysis, outcome, findings, meshes, outputs.notes, identity if task.identify else None)
@@ -246,7 +246,7 @@ def _write(
     document = pdf.pdf(report)
     atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)
     if identity:
-        _write_pdf(outputs, document, identity, report.title)
+        _write_pdf(outputs, document, identity, report.title, task.identify)
     steps = tuple(
         {"step": s.to, "op": s.op, "cached": s.cached, "seconds": s.seconds, "bytes": s.peak_bytes} for s in whole.steps
     )
@@ -269,12 +269,12 @@ def _write(
     return dataclasses.replace(result, steps=steps, peak_bytes=_peak_bytes())
 
 
-def _write_pdf(outputs: Outputs, document: bytes, identity: Mapping[str, Any], title: str) -> None:
+def _write_pdf(outputs: Outputs, document: bytes, identity: Mapping[str, Any], title: str, named: bool) -> None:
     from isocenter.io.dicom.write_pdf import write_pdf
 
     path = outputs.path("dicom/report.dcm", "", "encapsulated PDF")
     try:
-        write_pdf(document, path, identity=identity, title=title)
+        write_pdf(document, identity, path, title=title, names_person=named)
     except IsocenterError as error:
         outputs.files.pop("dicom/report.dcm", None)
         outputs.notes.append(f"No encapsulated PDF: {error}")

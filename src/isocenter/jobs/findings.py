@@ -130,7 +130,13 @@ def _key(
                     shown = f"{text} {unit}".strip()
                     cells.setdefault(f"{_words(slot, region)}", {}).setdefault(key, shown)
     keys = [key for key in wanted if key in heads]
-    rows = [(region, *[values.get(key, "\u2013") for key in keys]) for region, values in cells.items()]
+    # A declared segment that was not found has no numbers; the notes say that it was not found.
+    found = {
+        region: values
+        for region, values in cells.items()
+        if any(v[0] not in "0\u2013" or v.startswith("0.") for v in values.values())
+    }
+    rows = [(region, *[values.get(key, "\u2013") for key in keys]) for region, values in found.items()]
     shown_rows = rows[:_MOST_ROWS]
     if len(rows) > _MOST_ROWS:
         shown_rows.append((f"and {len(rows) - _MOST_ROWS} more in the tables", *["" for _ in keys]))

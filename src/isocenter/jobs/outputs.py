@@ -14,7 +14,6 @@ from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
 from isocenter.core.study import Study
 from isocenter.io import door, table
-from isocenter.io.glb import write_meshes
 from isocenter.pipeline.lineage import FileOf
 
 __all__ = ["Outputs", "write_slots"]
@@ -45,6 +44,11 @@ class Outputs:
         self.files[relative] = FileOf(slot, how)
         return path
 
+    def drop(self, path: Path, reason: str) -> None:
+        """Forget a file that could not be written, and note why."""
+        self.files.pop(str(path.relative_to(self.folder)), None)
+        self.notes.append(reason)
+
 
 def write_slots(outputs: Outputs, study: Study, sources: tuple[str, ...]) -> None:
     """Write every slot of a study in the formats that people open.
@@ -71,6 +75,7 @@ def write_slots(outputs: Outputs, study: Study, sources: tuple[str, ...]) -> Non
             _write_image(outputs, name, value)
         elif isinstance(value, Features):
             table.write_features(value, outputs.path(f"tables/{name}.csv", name, "table"))
+            outputs.files[f"tables/{name}.columns.csv"] = FileOf(name, "meaning of the columns")
         elif isinstance(value, Scores):
             table.write_scores(value, outputs.path(f"tables/{name}.csv", name, "table"))
     outputs.files = {path: shown for path, shown in outputs.files.items() if (outputs.folder / path).is_file()}
@@ -90,6 +95,8 @@ def _write_image(outputs: Outputs, name: str, value: Image) -> None:
 
 def write_mesh_groups(outputs: Outputs, groups: Mapping[str, list[Mesh]]) -> None:
     """Write one GLB scene per label slot."""
+    from isocenter.io.glb import write_meshes
+
     for slot, meshes in groups.items():
         if meshes:
             write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot, "surfaces"))
@@ -107,39 +114,31 @@ def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], reg
     image_slot
         The image that labels and features belong to.
     """
-    from isocenter.io.dicom.write_seg import write_seg
+    from isocenter.io.dicom.write_seg import WrittenSegmentation, write_seg
     from isocenter.io.dicom.write_sr import write_sr
 
     image = study[image_slot]
-    segs: dict[str, Path] = {}
+    written: list[WrittenSegmentation] = []
+    measured: list[Features] = []
     for name, value in study.labels.items():
         if not image.geometry.matches(value.geometry):
-            outputs.notes.append(f"Labels '{name}' lie on another grid than '{image_slot}': no DICOM SEG was written for them.")
-            continue
+            continue  # it belongs to another series; what was resampled from it lies on this one
         empty = not value.array.any() if isinstance(value, MaskStack) else not any(v > 0 for v in value.present)
-        if empty or "t" in value.dims:
-            outputs.notes.append(
-                f"Labels '{name}' are {'empty' if empty else 'a time series'}: no DICOM SEG was written for them."
-            )
-            continue
-        try:
+        if not empty:
             path = outputs.path(f"dicom/seg-{file_part(name)}.dcm", name, "DICOM SEG")
-            write_seg(value, path, identity=identity)
-            segs[name] = path
-        except ContentError as error:
-            outputs.files.pop(f"dicom/seg-{file_part(name)}.dcm", None)
-            outputs.notes.append(f"No DICOM SEG of '{name}': {error}")
-    by_region: dict[str, list[Features]] = {}
-    for slot, region in regions.items():
-        if isinstance(study.slots.get(slot), Features) and region in segs:
-            by_region.setdefault(region, []).append(study[slot])
-    for region, tables in by_region.items():
-        path = outputs.path(f"dicom/sr-{file_part(region)}.dcm", region, "DICOM SR")
-        try:
-            write_sr(Features.joined(tables), path, identity=identity, labels=study[region], segmentation=segs[region])
-        except ContentError as error:
-            outputs.files.pop(f"dicom/sr-{file_part(region)}.dcm", None)
-            outputs.notes.append(f"No DICOM SR of '{region}': {error}")
+            try:
+                written.append(write_seg(value, identity, path, description=name.replace("_", " ")))
+            except ContentError as error:
+                outputs.drop(path, f"No DICOM SEG of '{name}': {error}")
+                continue
+        measured += [study[slot] for slot, region in regions.items() if region == name and slot in study.slots]
+    if not any(table.rows for table in measured):
+        return
+    path = outputs.path("dicom/sr.dcm", "", "DICOM SR")
+    try:
+        write_sr([table for table in measured if table.rows], identity, path, segmentations=written, description="Measurements")
+    except ContentError as error:
+        outputs.drop(path, f"No DICOM SR: {error}")
 
 
 def file_part(name: str) -> str:

@@ -143,7 +143,8 @@ def _acquisition(analysis: Analysis, image: Image) -> Section:
         )
         facts.append((item.name, f"{item.spec.modality or item.kind} ({item.format}) {size}".strip()))
         for key, value in sorted(item.attributes.items()):
-            facts.append((f"{item.name}: {key.replace('_', ' ')}", value))
+            shown = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else value
+            facts.append((f"{item.name}: {key.replace('_', ' ')}", shown))
     facts.append(("values", image.quantity or "arbitrary units"))
     facts.append(("orientation (array axes run to)", image.geometry.orientation))
     return Section("What was read", (KeyValues(tuple(facts)),))
