@@ -75,6 +75,7 @@ def test_optional_ports_are_passed_over_by_kind() -> None:
         ("{op: denoise.median, from: [image, image]}", "after 1 inputs"),
         ("{op: segment.threshold}\n{op: denoise.median, from: threshold}", "label map"),
         ("{op: resample.coarser, with: {spacing: [1.0e-4, 1.0e-4, 1.0e-4]}}", "GiB"),
+        ("{op: resample.coarser, with: {spacing: [1.0e-300, 1.0e-300, 1.0e-300]}}", "coarser"),
         ("{op: denoise.gaussian, with: {sigma: 400}}", "at most 1000"),
     ],
 )

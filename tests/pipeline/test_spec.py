@@ -337,3 +337,9 @@ def test_missing_and_oversized_files(tmp_path: Path) -> None:
     (tmp_path / "big.yaml").write_text("#" * (1 << 20) + "\n" + SOUND)
     with pytest.raises(SpecError, match="at most 1048576"):
         spec.load(tmp_path / "big.yaml", registry=cases.REGISTRY)
+
+
+def test_sentences_stay_short_whatever_the_numbers() -> None:
+    (told,) = problems(inside("{op: denoise.gaussian, to: g, with: {sigma: 1.0e+300}}"))
+    assert "more than 10^12" in told and len(told) < 200
+    assert any("Parameters stand under 'with'" in p for p in problems(inside("{op: gausian, sigma: 1}")))

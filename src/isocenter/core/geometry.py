@@ -386,7 +386,12 @@ class Geometry:
         new = np.asarray(tuple(spacing), dtype=np.float64)
         if new.shape != old.shape or not (np.isfinite(new) & (new > 0)).all():
             raise GeometryError(f"Spacing {tuple(spacing)} for {self.ndim} axes: expected one positive mm value per axis.")
-        shape = np.maximum(1, np.round(np.asarray(self.shape) * old / new)).astype(int)
+        counts = np.maximum(1, np.round(np.asarray(self.shape) * old / new))
+        if counts.max() >= 2**31:
+            raise GeometryError(
+                f"Spacing {tuple(spacing)} would give {counts.max():.3g} samples along one axis: expected mm per sample."
+            )
+        shape = counts.astype(int)
         ratio = new / old
         # Centre the new grid on the old one: equal margins on both sides.
         start = (np.asarray(self.shape) - 1) / 2 - ratio * (shape - 1) / 2

@@ -84,7 +84,9 @@ def _step(check: Checker, value: Any, path: Path) -> Step | None:
     def hint(key: str) -> str:
         if key in parameters:
             return f" It is a parameter: write with: {{{key}: ...}}."
-        return f" Did you mean '{_MEANT[key.lower()]}'?" if key.lower() in _MEANT else ""
+        if key.lower() in _MEANT:
+            return f" Did you mean '{_MEANT[key.lower()]}'?"
+        return " Parameters stand under 'with'." if operation is None and not did_you_mean(key, _KEYS) else ""
 
     held = check.mapping(value, path, "a step", _KEYS, hint)
     if "op" not in value:
@@ -230,8 +232,13 @@ def _reach(check: Checker, operation: Operation, path: Path) -> None:
     if halo is not None and max(halo, default=0) > MOST_HALO:
         check.problem(
             path,
-            f"{operation.name} would look {max(halo)} samples around each voxel: expected at most {MOST_HALO}; give a smaller size",
+            f"{operation.name} would look {_count(max(halo))} samples around each voxel: expected at most {MOST_HALO}; give a smaller size",
         )
+
+
+def _count(number: int) -> str:
+    """Return a number of samples in words that stay short."""
+    return str(number) if number < 10**12 else "more than 10^12"
 
 
 def _taken(check: Checker, value: Any, path: Path, repeated: bool) -> tuple[str, ...]:

@@ -353,7 +353,7 @@ class _Planner:
         halo = None if geometry is None else operation.halo(geometry)
         if halo is not None and max(halo, default=0) > self.limits.halo:
             raise ContentError(
-                f"{operation.name} would look {max(halo)} samples around each of the image's: expected at most {self.limits.halo}; "
+                f"{operation.name} would look {min(max(halo), 10**12)} samples or more around each of the image's: expected at most {self.limits.halo}; "
                 "give a smaller size."
             )
 
@@ -362,7 +362,7 @@ class _Planner:
         for step in self.steps:
             if step.peak > self.limits.bytes:
                 self.problems.append(
-                    f"{step.place[0].upper()}{step.place[1:]} would need about {step.peak / 2**30:.1f} GiB, the limit is "
+                    f"{step.place[0].upper()}{step.place[1:]} would need about {min(step.peak, 2**80) / 2**30:.4g} GiB, the limit is "
                     f"{self.limits.bytes / 2**30:.1f} GiB: crop or resample the image first, or use a larger machine."
                 )
                 break
