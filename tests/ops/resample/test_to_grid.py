@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -148,7 +150,8 @@ def test_labels_keep_their_volume_and_values(rule: str) -> None:
     for value in (1, 7):
         before = (labels.array == value).sum() * SOURCE.voxel_size
         after = (finer.array == value).sum() * finer.geometry.voxel_size
-        assert after == pytest.approx(before, rel=0.06)
+        # A linear outline takes the corners off a box.
+        assert after == pytest.approx(before, rel=0.06 if rule == "nearest" else 0.1)
     back = ToGrid(labels=rule)(finer, None, SOURCE)
     assert (back.array == labels.array).mean() > 0.97
 
@@ -189,14 +192,14 @@ def _lifted(plane: Geometry, mm: float) -> Geometry:
         ({"labels": "x"}, ParameterError, "labels"),
     ],
 )
-def test_refusals(change: dict, error: type[Exception], text: str) -> None:
+def test_refusals(change: dict[str, Any], error: type[Exception], text: str) -> None:
     image = Image(smooth(SOURCE.shape).astype(np.int16), ("z", "y", "x"), SOURCE)
     grid = SOURCE.with_frame(change.get("frame", SOURCE.frame))
     if "px" in change:
         grid = Geometry.pixels(SOURCE.shape)
     settings = {k: v for k, v in change.items() if k in ("fill", "labels")}
     with pytest.raises(error, match=text):
-        ToGrid(interpolation="nearest", **settings)(image, None, change["grid"] if "grid" in change else grid)
+        ToGrid(interpolation="nearest", **settings)(image, None, change.get("grid", grid))
 
 
 def test_different_frames_meet_through_a_transform() -> None:
