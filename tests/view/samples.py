@@ -46,11 +46,11 @@ def mark_labels(image: Image, name: str = "tumour") -> LabelMap:
     return LabelMap((np.asarray(image.array) > 500).astype(np.uint8), image.dims, image.geometry, (Segment(1, name),))
 
 
-def ball(geometry: Geometry, centre: tuple[float, float, float], radius: float) -> npt.NDArray[np.bool_]:
+def ball(geometry: Geometry, centre: tuple[float, ...], radius: float) -> npt.NDArray[np.bool_]:
     """Return which samples lie within a radius in mm of a point in the world."""
     index = np.stack(np.meshgrid(*[np.arange(n) for n in geometry.shape], indexing="ij"), axis=-1)
-    inside: npt.NDArray[np.bool_] = np.linalg.norm(geometry.to_world(index) - np.asarray(centre), axis=-1) <= radius
-    return inside
+    distance = np.linalg.norm(geometry.to_world(index) - np.asarray(centre), axis=-1)
+    return np.asarray(distance <= radius)
 
 
 def decoded(png: bytes) -> npt.NDArray[np.uint8]:
@@ -69,8 +69,7 @@ def chunks(png: bytes) -> Iterator[str]:
 
 def near(pixels: npt.NDArray[np.uint8], colour: tuple[int, int, int], within: int = 40) -> npt.NDArray[np.bool_]:
     """Return which pixels have about a colour."""
-    close: npt.NDArray[np.bool_] = (np.abs(pixels.astype(int) - colour) <= within).all(axis=-1)
-    return close
+    return np.asarray((np.abs(pixels.astype(int) - colour) <= within).all(axis=-1))
 
 
 def centre_of(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -87,7 +86,7 @@ HOSTILE = [
     "<font color='red'>red</font><br/><para>&amp;&lt;",
     "</para></font><b>",
     "\x1b[31mred\x1b[0m\x07\x00",
-    "=HYPERLINK(\"http://example.org\";\"x\")",
+    '=HYPERLINK("http://example.org";"x")',
     "\u202egnp.exe\u2066\u2069",
     "a" * 5000,
     "e" + "\u0301" * 400,

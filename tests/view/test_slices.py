@@ -105,7 +105,9 @@ def test_a_ball_is_round_and_in_its_place(plane: str, shear: float) -> None:
     affine[1, 0] = shear * spacing[0]
     geometry = Geometry(shape, affine)
     centre = tuple(geometry.to_world((22, 40, 30)))
-    image = Image(np.where(ball(geometry, centre, 18.0), 1000.0, -1000.0), ("z", "y", "x"), geometry, modality="CT", quantity="HU")  # type: ignore[arg-type]  # three numbers
+    image = Image(
+        np.where(ball(geometry, centre, 18.0), 1000.0, -1000.0), ("z", "y", "x"), geometry, modality="CT", quantity="HU"
+    )
     volume = Volume.of(image)
     at = volume.plane(plane, volume.local(np.asarray(centre)))
     values, _ = volume.sample(at)
@@ -142,7 +144,9 @@ def test_a_slightly_turned_series_is_shown_in_the_patients_planes() -> None:
 def test_a_single_slice_of_a_patient_is_turned_the_right_way() -> None:
     whole = marked()
     index = 14
-    flat = Image(whole.array[index], ("y", "x"), Geometry(whole.shape[1:], whole.geometry.affine[:, 1:]), modality="CT", quantity="HU")
+    flat = Image(
+        whole.array[index], ("y", "x"), Geometry(whole.shape[1:], whole.geometry.affine[:, 1:]), modality="CT", quantity="HU"
+    )
     mirrored = flat.replace(array=np.asarray(flat.array)[:, ::-1], geometry=flat.geometry.flip(1))
     assert Volume.of(flat).planes == ("axial",)
     assert np.array_equal(slice_rgb(flat), slice_rgb(mirrored))

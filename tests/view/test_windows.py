@@ -54,7 +54,9 @@ def test_photographs_are_shown_as_stored() -> None:
     assert np.array_equal(window.apply(values), values)
 
 
-@pytest.mark.parametrize("values", [np.full((2, 2, 2), 7.0), np.full((2, 2, 2), np.nan), np.zeros((2, 2, 2)), np.full((2, 2, 2), np.inf)])
+@pytest.mark.parametrize(
+    "values", [np.full((2, 2, 2), 7.0), np.full((2, 2, 2), np.nan), np.zeros((2, 2, 2)), np.full((2, 2, 2), np.inf)]
+)
 def test_an_even_or_empty_image_has_a_window(values: np.ndarray) -> None:
     window = choose(_image(values, "MR"), values)
     assert window.low < window.high

@@ -268,7 +268,7 @@ def _frames(
 def _tiles(subject: _Subject, shown: list[tuple[Panel, str]], title: str | None) -> Figure:
     """Pictures of one size in a grid, each with a word below its upper edge, the legend underneath."""
     rows, columns = shown[0][0].plane.shape
-    across = min(len(shown), 4 if len(shown) > 6 else 3)
+    across = 2 if len(shown) == 4 else min(len(shown), 4 if len(shown) > 6 else 3)
     down = -(-len(shown) // across)
     wide = (WIDTH - 2 * _MARGIN - (across - 1) * _GAP) / across
     high = wide * rows / columns

@@ -20,7 +20,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer, TableStyle
+from reportlab.platypus import CondPageBreak, Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer, TableStyle
 from reportlab.platypus import Paragraph as Text
 from reportlab.platypus import Table as Grid
 
@@ -65,9 +65,9 @@ _S = {
     "title": _style("title", 20, 24, bold=True, spaceAfter=4),
     "first": _style("first", 11, 15),
     "summary": _style("summary", 10, 14, _MUTED),
-    "heading": _style("heading", 13, 17, bold=True, spaceBefore=16, spaceAfter=5, keepWithNext=1),
+    "heading": _style("heading", 13, 17, bold=True, spaceBefore=16, spaceAfter=5),
     "body": _style("body", 9.5, 13.5, spaceAfter=4),
-    "caption": _style("caption", 8.5, 11.5, _MUTED, spaceAfter=3, keepWithNext=1),
+    "caption": _style("caption", 8.5, 11.5, _MUTED, spaceAfter=3),
     "quiet": _style("quiet", 8.5, 11.5, _MUTED, spaceAfter=3),
     "cell": _style("cell", 8.5, 11),
     "number": _style("number", 8.5, 11, alignment=2),
@@ -210,12 +210,20 @@ def _story(report: Report) -> list[Flowable]:
     if report.picture is not None:
         story += _figure(report.picture)
     for section in report.sections:
+        story.append(CondPageBreak(38 + (_start(section.blocks[0]) if section.blocks else 0)))
         story.append(_text(section.title, "heading", 300))
         for block in section.blocks:
             story += _block(block)
     story.append(Spacer(0, 14))
     story += [_text(line, "quiet") for line in report.footer.lines]
     return story
+
+
+def _start(block: Block) -> float:
+    """Return the height that the beginning of a block needs, so that no heading stands alone at the foot of a page."""
+    if isinstance(block, Figure):
+        return _shown_size(block)[1] + 45
+    return 80 if isinstance(block, Table | KeyValues | Lineage) else 45
 
 
 def _block(block: Block) -> list[Flowable]:
@@ -230,6 +238,11 @@ def _block(block: Block) -> list[Flowable]:
     if isinstance(block, Figure):
         return _figure(block)
     return _lineage(block)
+
+
+def _caption(text: str) -> list[Flowable]:
+    """Return a caption that stays with the lines below it."""
+    return [CondPageBreak(75), _text(text, "caption")] if text else []
 
 
 def _numbers(numbers: tuple[KeyNumber, ...]) -> Grid:
@@ -271,10 +284,14 @@ def _notice(notice: Notice) -> list[Flowable]:
     return [Grid([row], colWidths=[62, _WIDTH - 62], style=TableStyle(looks)), Spacer(0, 5)]
 
 
-def _figure(figure: Figure) -> list[Flowable]:
+def _shown_size(figure: Figure) -> tuple[float, float]:
     wide, high = figure.size
     scale = min(_WIDTH / wide, _TALLEST / high, 72 / 96)
-    image = Image(io.BytesIO(figure.png), wide * scale, high * scale)
+    return wide * scale, high * scale
+
+
+def _figure(figure: Figure) -> list[Flowable]:
+    image = Image(io.BytesIO(figure.png), *_shown_size(figure))
     image.hAlign = "LEFT"
     parts: list[Flowable] = [image]
     if figure.caption:
@@ -284,7 +301,7 @@ def _figure(figure: Figure) -> list[Flowable]:
 
 def _table(table: Table) -> list[Flowable]:
     """Return a table; one of many columns is set in parts that repeat its first column."""
-    parts: list[Flowable] = [_text(table.caption, "caption")] if table.caption else []
+    parts = _caption(table.caption)
     others = list(range(1, len(table.columns)))
     groups = [others[k : k + _MOST_COLUMNS - 1] for k in range(0, len(others), _MOST_COLUMNS - 1)] or [[]]
     for group in groups:
@@ -330,7 +347,7 @@ def _widths(table: Table, columns: list[int]) -> list[float]:
 
 def _facts(facts: KeyValues) -> list[Flowable]:
     rows = [[_text(k, "label", 200), _text(v, "cell", 1200)] for k, v in facts.items]
-    parts: list[Flowable] = [_text(facts.caption, "caption")] if facts.caption else []
+    parts = _caption(facts.caption)
     if rows:
         looks = [
             ("LINEBELOW", (0, 0), (-1, -1), 0.5, _LINE),
@@ -344,7 +361,7 @@ def _facts(facts: KeyValues) -> list[Flowable]:
 
 
 def _lineage(lineage: Lineage) -> list[Flowable]:
-    parts: list[Flowable] = [_text(lineage.caption, "caption")] if lineage.caption else []
+    parts = _caption(lineage.caption)
     parts += [Text(f"<b>read</b> {_markup(source, limit=300)}", _S["quiet"]) for source in lineage.sources]
     for k, step in enumerate(lineage.steps, start=1):
         name = f"{k}. {step.operation}" + (f" (version {step.version})" if step.version else "")
