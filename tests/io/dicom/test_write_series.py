@@ -22,7 +22,6 @@ from isocenter.testing.phantoms.ultrasound import ultrasound
 from isocenter.testing.phantoms.xray_chest import xray_chest
 from tests.io.dicom.validation import errors, needs_validator
 
-
 CHEST: dict[str, Any] = {"shape": (8, 40, 44), "spacing": (30.0, 9.0, 8.5)}
 HEAD: dict[str, Any] = {"shape": (6, 40, 36), "spacing": (30.0, 5.5, 5.5)}
 

@@ -43,6 +43,7 @@ __all__ = [
     "short_string",
     "write_common",
     "write_equipment",
+    "write_person",
 ]
 
 MAKER = "isocenter"
@@ -62,8 +63,9 @@ def derive_uid(*parts: object) -> str:
 
 
 def _plain(text: Any, limit: int) -> str:
-    # A backslash separates values in DICOM.
-    return one_line(text, 10 * limit + 100).replace("\\", "/")[:limit].strip()
+    # A backslash separates values in DICOM. Limits are of characters, but common readers count bytes: both are kept.
+    plain = one_line(text, 10 * limit + 100).replace("\\", "/")
+    return plain.encode("utf-8")[:limit].decode("utf-8", "ignore").strip()
 
 
 def long_string(text: Any) -> str:
@@ -124,7 +126,13 @@ def _date_or_empty(value: Any) -> str:
 
 
 def write_common(target: Dataset, identity: Mapping[str, Any]) -> None:
-    """Set the patient and study modules from an identity, and the equipment to this software.
+    """Set the patient and study modules from an identity, and the equipment to this software."""
+    write_person(target, identity)
+    write_equipment(target)
+
+
+def write_person(target: Dataset, identity: Mapping[str, Any]) -> None:
+    """Set the patient and study modules from an identity.
 
     Parameters
     ----------
@@ -157,7 +165,6 @@ def write_common(target: Dataset, identity: Mapping[str, Any]) -> None:
             continue
         if 0.0 < number < 1000.0:
             setattr(target, keyword, decimal(number))
-    write_equipment(target)
 
 
 def write_equipment(target: Dataset) -> None:
@@ -216,6 +223,9 @@ def finish(target: Dataset, path: Path, identity: Mapping[str, Any]) -> tuple[st
     target.InstanceCreationDate, target.InstanceCreationTime = date, time
     target.ContentDate, target.ContentTime = date, time
     target.SeriesDate, target.SeriesTime = date, time
+    for item in target.get("ContributingEquipmentSequence") or ():
+        if "ContributionDateTime" in item:
+            item.ContributionDateTime = date + time
     target.SOPInstanceUID, target.SeriesInstanceUID = PENDING_INSTANCE, PENDING_SERIES
     target.preamble = b"\x00" * 128
     target.file_meta = _file_meta(str(target.SOPClassUID))

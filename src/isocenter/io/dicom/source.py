@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from isocenter.core.errors import ContentError, GeometryError
 from isocenter.core.geometry import Geometry
-from isocenter.io.dicom.common import decimal, derive_uid, required_uid, write_common
+from isocenter.io.dicom.common import decimal, derive_uid, required_uid, write_person
 
 __all__ = ["frame_of_reference", "has_plane", "plane_attributes", "slice_position", "slice_step", "source_headers"]
 
@@ -58,7 +58,7 @@ def _tidy(value: float) -> float:
 
 def has_plane(geometry: Geometry, identity: Mapping[str, Any]) -> bool:
     """Return whether the source lies in a patient's world (a projection image or a photograph does not)."""
-    return geometry.unit == "mm" and (geometry.ndim == 3 or bool(geometry.frame or identity.get("FrameOfReferenceUID")))
+    return geometry.unit == "mm" and (geometry.ndim == 3 or bool(identity.get("FrameOfReferenceUID")))
 
 
 def source_headers(geometry: Geometry, identity: Mapping[str, Any]) -> list[Dataset]:
@@ -88,7 +88,7 @@ def source_headers(geometry: Geometry, identity: Mapping[str, Any]) -> list[Data
             "their source; resample them back with resample.to_grid."
         )
     common = Dataset()
-    write_common(common, identity)
+    write_person(common, identity)
     common.SOPClassUID = required_uid(identity, "SOPClassUID")
     common.SeriesInstanceUID = required_uid(identity, "SeriesInstanceUID")
     common.Modality = str(identity.get("Modality") or "OT")[:16]

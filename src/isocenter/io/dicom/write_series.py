@@ -118,6 +118,8 @@ def write_series(
         "Modality": str(base.Modality),
         "SOPInstanceUIDs": instances,
     }
+    if "FrameOfReferenceUID" in base:
+        found["FrameOfReferenceUID"] = str(base.FrameOfReferenceUID)
     return WrittenSeries(tuple(paths), found)
 
 
