@@ -77,7 +77,7 @@ def test_the_licence_and_the_readme_are_named() -> None:
 
 
 def test_versions_agree() -> None:
-    version = re.search(r'"(.+)"', (SRC / "_version.py").read_text())
+    version = re.search(r'__version__ = "(.+)"', (SRC / "_version.py").read_text())
     assert version is not None
     assert f"version: {version[1]}" in (ROOT / "CITATION.cff").read_text()
     assert f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text()
