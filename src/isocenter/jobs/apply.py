@@ -63,12 +63,13 @@ def apply(
     list of str
         What was written, and the notes the operation raised.
     """
-    chosen = operations().load(operation)(**parse_settings(settings))
-    wanted = ports(type(chosen))
+    kind: type = operations().load(operation)
+    chosen = kind(**parse_settings(settings))
+    wanted = ports(kind)
     if len(inputs) < sum(not p.optional and not p.many for p in wanted):
         raise ParameterError(f"{operation} was given {len(inputs)} inputs: expected {', '.join(p.told for p in wanted)}.")
     values = {f"input {k + 1}": _read(path, wanted[min(k, len(wanted) - 1)], repair) for k, path in enumerate(inputs)}
-    slots = assign(type(chosen), operation, [(name, Spec.of(value)) for name, value in values.items()])
+    slots = assign(kind, operation, [(name, Spec.of(value)) for name, value in values.items()])
     filled = [None if slot is None else values[slot] for slot in slots]
     result = chosen(*filled, seed=seed)
     target = Path(out)

@@ -53,7 +53,7 @@ def _write(value: Image | MaskStack, path: Path, folder: bool) -> list[str]:
 
         if not isinstance(value, Image) or isinstance(value, LabelMap):
             raise ContentError("Labels become a DICOM SEG only beside their source series: use isocenter run with --mask.")
-        files = write_series(value, path)
+        files = write_series(value, path).paths
         return [f"wrote {len(files)} DICOM files into {path}"]
     if isinstance(value, MaskStack) and value.overlaps:
         lines = []

@@ -57,7 +57,7 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     """Return the findings of a case after its pipeline."""
     report = analysis.pipeline.report
     study = outcome.study
-    image_slot = next((s for s in (report.get("image"), "image") if s in study.slots), next(iter(study.images)))
+    image_slot: str = next((s for s in (report.get("image", "image"), "image") if s in study.slots), next(iter(study.images)))
     regions = {
         step.to: step.inputs[1] for step in plan.steps if step.spec.kind == "Features" and len(step.inputs) > 1 and step.inputs[1]
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, ParameterError, SpecError
 from isocenter.core.operation import default_threads
@@ -168,8 +168,11 @@ def parse_masks(texts: Sequence[str]) -> dict[str, Path]:
 
 def parse_repair(text: str | None) -> Repair | None:
     """Return a repair option, or the error that names the two there are."""
-    if text is None or text == "interpolate" or text == "nearest":
-        return text
+    if text is None:
+        return None
+    for known in get_args(Repair):
+        if text == known:
+            return cast(Repair, known)
     raise ParameterError(f"Repair '{text}': expected 'interpolate' or 'nearest'.")
 
 
