@@ -69,9 +69,10 @@ def run(
     """Run a study: folder in, checked result folder out."""
     from isocenter.cli import show
     from isocenter.jobs import run as job
+    from isocenter.jobs.options import Options, parse_masks, parse_repair
 
-    options = job.Options(
-        study=study, masks=job.parse_masks(mask or []), repair=job.parse_repair(repair), force=force, seed=seed, identify=identify,
+    options = Options(
+        study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,
         scheduler=scheduler, workers=workers,
     )  # fmt: skip
     prepared = job.prepare(inputs, options)

@@ -11,7 +11,8 @@ from isocenter import studies
 from isocenter.core.errors import SpecError
 from isocenter.io.door import Case
 from isocenter.io.inventory import Item
-from isocenter.jobs.choose import Candidate, choose, describe_modality, load_study
+from isocenter.jobs.choose import Candidate, choose, load_study
+from isocenter.jobs.words import describe_modality
 from isocenter.pipeline.spec import Input, Pipeline, load
 
 __all__ = ["Analysis", "analyses_of", "find_study"]

@@ -16,7 +16,7 @@ from isocenter.core.registry import operations
 from isocenter.core.results import Features, Prediction, Scores
 from isocenter.io import door, store, table
 from isocenter.io.glb import write_meshes
-from isocenter.jobs.run import parse_repair
+from isocenter.jobs.options import parse_repair
 from isocenter.pipeline.ports import Port, assign, ports
 
 __all__ = ["apply", "parse_settings"]

@@ -12,9 +12,10 @@ import numpy as np
 from isocenter import studies
 from isocenter.core.image import Image
 from isocenter.core.operation import Spec
+from isocenter.jobs.words import describe_modality
 from isocenter.pipeline.spec import Pipeline, load
 
-__all__ = ["Candidate", "Choice", "choose", "describe_modality", "load_study"]
+__all__ = ["Candidate", "Choice", "choose", "load_study"]
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,6 @@ def _fits(applies: Mapping[str, Any], modality: str, body_part: str, look: _Look
             header = "" if body_part else " (the header names no body part)"
             return f"the images are {shown} and show {finding}{header}"
     return None
-
-
-def describe_modality(modality: str | None) -> str:
-    """Return a modality in words: ``CT``, or ``of unknown modality``."""
-    names = {"PT": "PET", "US": "ultrasound", "CR": "X-ray (CR)", "DX": "X-ray (DX)", "SM": "slide microscopy"}
-    return names.get(modality or "", modality or "") or "of unknown modality"
 
 
 class _Look:

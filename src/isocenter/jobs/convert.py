@@ -8,8 +8,8 @@ from isocenter.core.errors import AmbiguousInputError, ContentError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.io import door
+from isocenter.jobs.options import parse_repair
 from isocenter.jobs.outputs import file_part
-from isocenter.jobs.run import parse_repair
 
 __all__ = ["convert"]
 

@@ -10,8 +10,8 @@ from isocenter.core.errors import ContentError, IsocenterError, MissingInputErro
 from isocenter.core.geometry import Geometry
 from isocenter.io import door
 from isocenter.io.inventory import Item, Refusal
-from isocenter.jobs.choose import describe_modality
-from isocenter.jobs.run import parse_repair
+from isocenter.jobs.options import parse_repair
+from isocenter.jobs.words import describe_modality, listed
 from isocenter.view.stack import stack_picture
 
 __all__ = ["Info", "ItemInfo", "info"]
@@ -117,7 +117,7 @@ def _describe(item: Item, value: Any, root: Path) -> ItemInfo:
     segments = getattr(value, "segments", None)
     if segments:
         facts.append(("segments", ", ".join(s.name for s in segments[:20]) + (" ..." if len(segments) > 20 else "")))
-    facts += [(key.replace("_", " "), str(v)) for key, v in sorted(item.attributes.items())]
+    facts += [(key.replace("_", " "), listed(v)) for key, v in sorted(item.attributes.items())]
     notes = getattr(getattr(value, "provenance", None), "notes", ())
     problems = [p.sentence() for p in item.problems]
     problems += [note for note in notes if not any(note in p for p in problems)]

@@ -12,6 +12,7 @@ from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
 from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, picture_labels
+from isocenter.jobs.words import listed
 from isocenter.pipeline.run import Outcome
 from isocenter.view import histogram, montage, scene
 from isocenter.view.report import (
@@ -143,8 +144,7 @@ def _acquisition(analysis: Analysis, image: Image) -> Section:
         )
         facts.append((item.name, f"{item.spec.modality or item.kind} ({item.format}) {size}".strip()))
         for key, value in sorted(item.attributes.items()):
-            shown = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else value
-            facts.append((f"{item.name}: {key.replace('_', ' ')}", shown))
+            facts.append((f"{item.name}: {key.replace('_', ' ')}", listed(value)))
     facts.append(("values", image.quantity or "arbitrary units"))
     facts.append(("orientation (array axes run to)", image.geometry.orientation))
     return Section("What was read", (KeyValues(tuple(facts)),))

@@ -6,40 +6,25 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
-from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, ParameterError, SpecError
+from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, SpecError
 from isocenter.core.operation import default_threads
-from isocenter.core.study import SLOT_NAME
 from isocenter.io import door
-from isocenter.io.inventory import Repair
 from isocenter.jobs.analyses import Analysis, analyses_of, find_study
 from isocenter.jobs.case import CaseResult, Task, analyse, plan_of
 from isocenter.jobs.cohort import write_cohort
 from isocenter.jobs.lock import Lock
+from isocenter.jobs.options import Options
 from isocenter.pipeline.executors.base import OnDone
 from isocenter.pipeline.plan import Plan
 
-__all__ = ["Options", "Planned", "Prepared", "Summary", "execute", "parse_masks", "parse_repair", "prepare", "run"]
+__all__ = ["Planned", "Prepared", "Summary", "execute", "prepare", "run"]
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user may choose; see ``isocenter run --help``."""
-
-    study: str | None = None
-    masks: Mapping[str, Path] = field(default_factory=dict)
-    repair: Repair | None = None
-    force: bool = False
-    seed: int = 0
-    identify: bool = False
-    scheduler: str | None = None
-    workers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,32 +133,6 @@ class Summary:
             "peak_bytes": self.peak_bytes,
             "reused": self.reused,
         }
-
-
-def parse_masks(texts: Sequence[str]) -> dict[str, Path]:
-    """Return slot -> path from ``NAME=PATH`` texts."""
-    masks: dict[str, Path] = {}
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not sign or not path:
-            raise ParameterError(f"Mask '{text}': expected NAME=PATH, for instance --mask lesion=lesion.nii.gz")
-        slot = name.strip().lower().replace("-", "_").replace(" ", "_")
-        if not SLOT_NAME.fullmatch(slot):
-            raise ParameterError(f"Mask name '{name}': expected a letter, then letters, digits and '_'.")
-        if slot in masks:
-            raise ParameterError(f"Mask name '{name}' is given twice: expected a name of its own for each mask.")
-        masks[slot] = Path(path)
-    return masks
-
-
-def parse_repair(text: str | None) -> Repair | None:
-    """Return a repair option, or the error that names the two there are."""
-    if text is None:
-        return None
-    for known in get_args(Repair):
-        if text == known:
-            return cast(Repair, known)
-    raise ParameterError(f"Repair '{text}': expected 'interpolate' or 'nearest'.")
 
 
 def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Prepared:

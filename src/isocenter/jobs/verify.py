@@ -11,7 +11,8 @@ from typing import Any
 from isocenter.core.errors import IsocenterError, MissingInputError, ParameterError
 from isocenter.core.operation import Spec
 from isocenter.jobs.case import Task, load_task
-from isocenter.jobs.run import Options, prepare
+from isocenter.jobs.options import Options
+from isocenter.jobs.run import prepare
 from isocenter.pipeline import verify as checks
 from isocenter.pipeline.plan import plan
 from isocenter.pipeline.run import execute
