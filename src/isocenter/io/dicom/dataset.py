@@ -50,6 +50,8 @@ class File:
         Places of its elements.
     deflated
         The inflated dataset where the file is deflated as a whole (its elements lie in there), else None.
+    meta
+        Identity of the object as the file meta information repeats it (``SOPClassUID``, ``SOPInstanceUID``).
     warnings
         What was wrong but could be read all the same, one sentence each.
     """
@@ -59,6 +61,7 @@ class File:
     syntax: Syntax
     data: Dataset
     deflated: bytes | None = None
+    meta: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -132,19 +135,21 @@ def open_file(path: Path, budget: Budget, salvage: list[Dataset] | None = None) 
         sign = next((what for start, what in _SIGNS.items() if head.startswith(start)), None)
         if sign is not None:
             warnings.append(f"The preamble starts like {sign}; it is ignored, and copies are written with an empty one.")
-        start, uid = _meta(view, path, 132, budget)
+        start, uid, meta = _meta(view, path, 132, budget)
     elif (implicit := _bare_start(head)) is not None:
         warnings.append("The file has no DICOM preamble; its transfer syntax was told from its first element.")
-        start, uid = (
-            _meta(view, path, 0, budget) if head[:2] == b"\x02\x00" else (0, "1.2.840.10008.1.2" + ("" if implicit else ".1"))
-        )
+        start, uid, meta = 0, "1.2.840.10008.1.2" + ("" if implicit else ".1"), {}
+        if head[:2] == b"\x02\x00":
+            start, uid, meta = _meta(view, path, 0, budget)
     else:
         raise FormatError(f"{clean(path)}: not a DICOM file (no 'DICM' at byte 128): expected one; leave it out.")
     form = syntax(uid, path)
-    return _body(path, size, view, start, form, warnings, budget, salvage)
+    file = _body(path, size, view, start, form, warnings, budget, salvage)
+    file.meta = meta
+    return file
 
 
-def _meta(view: View, path: Path, start: int, budget: Budget) -> tuple[int, str]:
+def _meta(view: View, path: Path, start: int, budget: Budget) -> tuple[int, str, dict[str, str]]:
     meta = Dataset(view, path)
     end = walk(meta, start, nesting=budget.max_nesting, group=0x0002)
     if not meta.elements:
@@ -156,7 +161,7 @@ def _meta(view: View, path: Path, start: int, budget: Budget) -> tuple[int, str]
         raise FormatError(
             f"{clean(path)}: TransferSyntaxUID (0002,0010) is missing: expected it in the file meta information; export the file again."
         )
-    return end, uid
+    return end, uid, {"SOPClassUID": values.text(meta, 0x00020002), "SOPInstanceUID": values.text(meta, 0x00020003)}
 
 
 def _body(
@@ -196,7 +201,7 @@ def _body(
     walk(data, start, nesting=budget.max_nesting)
     if not data.elements:
         raise FormatError(f"{clean(path)}: the dataset is empty: expected elements; fetch the file again.")
-    return File(path, size, form, data, inflated, warnings)
+    return File(path, size, form, data, inflated, {}, warnings)
 
 
 def _inflate(packed: bytes, path: Path, budget: Budget) -> bytes:

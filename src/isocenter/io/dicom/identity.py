@@ -11,10 +11,11 @@ from typing import Any
 
 from isocenter.core.errors import FormatError
 from isocenter.io.dicom import values
+from isocenter.io.dicom.dataset import File
 from isocenter.io.dicom.elements import Dataset
 from isocenter.io.dicom.words import clean
 
-__all__ = ["PERSON", "facts", "identity", "key", "patient_key", "text_problems", "uid"]
+__all__ = ["PERSON", "facts", "identity", "key", "object_identity", "patient_key", "text_problems", "uid"]
 
 #: Attributes that a result object repeats from its source.
 PERSON = (
@@ -42,6 +43,35 @@ def key(*parts: str) -> str:
 def uid(data: Dataset, keyword: str) -> str:
     """Return a UID as text (any text: it is compared and hashed, never used as a name)."""
     return values.text(data, keyword)
+
+
+def object_identity(file: File) -> tuple[str, str]:
+    """Return SOP class and SOP instance UID.
+
+    Some de-identified files have both blanked; then the file meta information, or the content, stands in.
+
+    Raises
+    ------
+    FormatError
+        If only the instance UID is empty.
+    """
+    data = file.data
+    sop_class, sop = uid(data, "SOPClassUID"), uid(data, "SOPInstanceUID")
+    if sop:
+        return sop_class, sop
+    if sop_class and file.meta.get("SOPInstanceUID"):
+        raise FormatError(
+            f"{clean(file.path)}: SOPInstanceUID (0008,0018) is empty, but the file meta information has one: expected them to agree; "
+            "export the file again."
+        )
+    file.warnings.append(
+        "SOPInstanceUID (0008,0018) is blank; the identity was taken from the file meta information or the content."
+    )
+    instance = file.meta.get("SOPInstanceUID", "")
+    if not instance:
+        with open(file.path, "rb") as handle:
+            instance = f"2.25.{int(hashlib.file_digest(handle, 'sha256').hexdigest()[:32], 16)}"
+    return sop_class or file.meta.get("SOPClassUID", ""), instance
 
 
 def patient_key(data: Dataset) -> str:

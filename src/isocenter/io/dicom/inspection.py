@@ -13,6 +13,7 @@ from typing import Literal
 
 from isocenter.core.errors import BudgetError, ContentError, GeometryError, IsocenterError, UnsupportedError
 from isocenter.io.budget import Budget
+from isocenter.io.dicom import values
 from isocenter.io.dicom.colour import read_palette
 from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
 from isocenter.io.dicom.elements import Dataset
@@ -106,7 +107,7 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
         elif not has_pixels(file.data):
             refusals.append(_other(file, sop_class))
         else:
-            _add(found.setdefault(series_uid or f"file {path}", _Series()), file, budget)
+            _add(found.setdefault(series_uid or _place(file), _Series()), file, budget)
     except IsocenterError as error:
         if not series_uid and salvage:
             series_uid = _salvaged(salvage[0])
@@ -114,6 +115,11 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
             found.setdefault(series_uid, _Series()).broken.append((path, error))
         else:
             refusals.append(Refusal(path, str(error), refusal_kind(error)))
+
+
+def _place(file: File) -> str:
+    """Return what stands in for a blanked series UID: the folder, the series number and the modality."""
+    return "\0".join(("blank", str(file.path.parent), values.text(file.data, "SeriesNumber"), values.text(file.data, "Modality")))
 
 
 def _salvaged(data: Dataset) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocenter.core.errors import FormatError
+from isocenter.core.errors import FormatError, GeometryError
 from isocenter.io.budget import Budget
 from isocenter.io.dicom import values
 from isocenter.io.dicom.clocks import clocks
 from isocenter.io.dicom.dataset import File
 from isocenter.io.dicom.dose import frames_of_dose
 from isocenter.io.dicom.frame import Frame
-from isocenter.io.dicom.identity import patient_key, uid
+from isocenter.io.dicom.identity import object_identity, patient_key, uid
 from isocenter.io.dicom.kinds import kind_of
 from isocenter.io.dicom.layout import Layout, layout
 from isocenter.io.dicom.mosaic import frames_of_mosaic, is_mosaic
@@ -19,13 +19,12 @@ from isocenter.io.dicom.multiframe import frames_of_groups, is_enhanced
 from isocenter.io.dicom.nuclear import frames_of_nuclear, is_nuclear_volume
 from isocenter.io.dicom.pixels import Pixels, locate, quick_check
 from isocenter.io.dicom.plane import has_plane, plane
-from isocenter.io.dicom.rescale import Rescale, read_rescale
+from isocenter.io.dicom.rescale import IDENTITY, Rescale, read_rescale
 from isocenter.io.dicom.words import clean
 
 __all__ = ["Member", "member"]
 
-#: Modalities whose images are cross sections: without a geometry they are refused, not taken for photographs.
-SECTIONS = ("CT", "MR", "PT")
+#: Classes whose images are cross sections: without a geometry they are refused, not taken for photographs.
 _SECTION_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1",
     "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130",
@@ -73,18 +72,15 @@ def member(file: File, budget: Budget) -> Member:
         If its pixels, geometry or values cannot be used.
     """
     data = file.data
-    sop, series = uid(data, "SOPInstanceUID"), uid(data, "SeriesInstanceUID")
-    if not sop:
-        raise FormatError(
-            f"{clean(file.path)}: SOPInstanceUID (0008,0018) is empty: expected the identity of the image; export the file again."
-        )
+    sop_class, sop = object_identity(file)
+    series = uid(data, "SeriesInstanceUID")
     form = layout(file, budget)
     pixels = locate(file, form)
     quick_check(file, pixels)
     modality = values.text(data, "Modality").upper()
-    rescale = read_rescale(data, form)
+    rescale = read_rescale(data, form) if form.samples == 1 else IDENTITY
     number = values.integer(data, "InstanceNumber") or 0
-    frames = _frames(file, form, pixels, rescale, modality, number, sop)
+    frames = _frames(file, form, pixels, rescale, modality, number, sop_class, sop)
     if values.has(data, "WindowWidth") and any(w <= 0 for w in values.numbers(data, "WindowWidth")):
         file.warnings.append("WindowWidth (0028,1051) is not positive; displays fall back to the range of the values.")
     if form.photometric == "MONOCHROME1":
@@ -92,14 +88,15 @@ def member(file: File, budget: Budget) -> Member:
     if file.syntax.lossy or values.text(data, "LossyImageCompression") == "01":
         file.warnings.append("The pixels were compressed with loss; values differ from those measured.")
     return Member(
-        pixels, form, rescale, frames, modality, series, uid(data, "StudyInstanceUID"), patient_key(data), sop, uid(data, "SOPClassUID"),
+        pixels, form, rescale, frames, modality, series, uid(data, "StudyInstanceUID"), patient_key(data), sop, sop_class,
         uid(data, "FrameOfReferenceUID"), number, file.warnings,
     )  # fmt: skip
 
 
-def _frames(file: File, form: Layout, pixels: Pixels, rescale: Rescale, modality: str, number: int, sop: str) -> list[Frame]:
+def _frames(
+    file: File, form: Layout, pixels: Pixels, rescale: Rescale, modality: str, number: int, sop_class: str, sop: str
+) -> list[Frame]:
     data = file.data
-    sop_class = uid(data, "SOPClassUID")
     if sop_class == DOSE_CLASS:
         return frames_of_dose(file, form, pixels, sop)
     if is_enhanced(data):
@@ -108,7 +105,12 @@ def _frames(file: File, form: Layout, pixels: Pixels, rescale: Rescale, modality
         return frames_of_nuclear(file, form, pixels, rescale, sop)
     if form.frames == 1 and is_mosaic(data) and has_plane(data):
         return frames_of_mosaic(file, form, pixels, rescale, modality, number, sop)
-    if form.frames == 1 and (has_plane(data) or (modality in SECTIONS and sop_class in _SECTION_CLASSES)):
+    if form.frames == 1 and (has_plane(data) or sop_class in _SECTION_CLASSES):
         where = plane(data, data, data)
         return [Frame(pixels, 0, where, rescale, number, sop, kind_of(data, modality), clocks(data))]
+    if sop_class in _SECTION_CLASSES:
+        raise GeometryError(
+            f"{clean(file.path)}: {form.frames} frames of {modality or 'cross sections'} without positions (no plane in their functional groups): expected "
+            "a position and an orientation of every frame; export the file again."
+        )
     return []

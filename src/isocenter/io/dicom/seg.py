@@ -70,12 +70,12 @@ def seg_item(file: File, images: Sequence[Item], budget: Budget) -> Item:
             f"{clean(file.path)}: SegmentationType (0062,0001) is '{clean(kind, 16)}': expected BINARY, FRACTIONAL or LABELMAP."
         )
     segments = _segments(data, kind)
-    numbers, planes = _frames(data, form, kind, segments)
+    numbers, planes, stated = _frames(data, form, kind, segments)
     series = [uid(s, "SeriesInstanceUID") for s in values.items(data, "ReferencedSeriesSequence")]
     frame_uid = uid(data, "FrameOfReferenceUID")
     image = referenced_image(series, [frame_uid] if frame_uid else [], images)
     problems = [Problem(t) for t in (*file.warnings, *text_problems(data))]
-    geometry, slices = _placed(planes, form, frame_uid or None, image, clean(file.path), problems)
+    geometry, slices = _placed(planes, stated, form, frame_uid or None, image, clean(file.path), problems)
     threshold = 0.5
     if kind == "FRACTIONAL":
         threshold = 0.5 * (values.integer(data, "MaximumFractionalValue") or 255)
@@ -158,10 +158,11 @@ def _colour(item: Dataset) -> tuple[int, int, int] | None:
     return r, g, blue
 
 
-def _frames(data: Dataset, form: Layout, kind: str, segments: Sequence[Segment]) -> tuple[list[int], list[Plane]]:
+def _frames(data: Dataset, form: Layout, kind: str, segments: Sequence[Segment]) -> tuple[list[int], list[Plane], float]:
+    """Return the segment and the plane of every frame, and the stated mm between slices (0: not stated)."""
     groups = Groups(data, form.frames)
     known = {s.value for s in segments}
-    numbers, planes = [], []
+    numbers, planes, stated = [], [], 0.0
     for k in range(form.frames):
         number = 0
         if kind != "LABELMAP":
@@ -177,11 +178,19 @@ def _frames(data: Dataset, form: Layout, kind: str, segments: Sequence[Segment])
         )
         numbers.append(number)
         planes.append(plane(position, orient, measures))
-    return numbers, planes
+        if k == 0:
+            stated = abs(values.number(measures, "SpacingBetweenSlices") or 0.0)
+    return numbers, planes, stated
 
 
 def _placed(
-    planes: list[Plane], form: Layout, frame_uid: str | None, image: Item | None, what: str, problems: list[Problem]
+    planes: list[Plane],
+    stated: float,
+    form: Layout,
+    frame_uid: str | None,
+    image: Item | None,
+    what: str,
+    problems: list[Problem],
 ) -> tuple[Geometry, list[int]]:
     """Return the grid and the slice of every frame."""
     if image is not None and image.spec.geometry is not None:
@@ -193,7 +202,7 @@ def _placed(
                 "The segmentation does not lie on the grid of its source image; it keeps its own.", "Resample it to compare them."
             )
         )
-    return _own_grid(planes, form, frame_uid, what)
+    return _own_grid(planes, stated, form, frame_uid, what)
 
 
 def _on_grid(planes: list[Plane], form: Layout, geometry: Geometry) -> list[int] | None:
@@ -214,7 +223,7 @@ def _on_grid(planes: list[Plane], form: Layout, geometry: Geometry) -> list[int]
     return slices
 
 
-def _own_grid(planes: list[Plane], form: Layout, frame_uid: str | None, what: str) -> tuple[Geometry, list[int]]:
+def _own_grid(planes: list[Plane], stated: float, form: Layout, frame_uid: str | None, what: str) -> tuple[Geometry, list[int]]:
     """Return the regular grid that the frames span; slices between them that were left out are empty."""
     first = planes[0]
     for k, one in enumerate(planes):
@@ -235,7 +244,8 @@ def _own_grid(planes: list[Plane], form: Layout, frame_uid: str | None, what: st
         affine[:3, :2], affine[:3, 2], affine[3, 2] = first.steps(), base, 1.0
         return Geometry((form.rows, form.columns), affine, frame_uid), [0] * len(planes)
     gaps = np.diff(along[distinct])
-    counts = np.rint(gaps / gaps.min())
+    fits = stated > 0 and float(np.abs(gaps / stated - np.rint(gaps / stated)).max()) < 0.02 and float(gaps.min()) > 0.5 * stated
+    counts = np.rint(gaps / (stated if fits else gaps.min()))
     total = float(counts.sum())
     step = (planes[distinct[-1]].position - base) / total
     number = np.concatenate([[0.0], np.cumsum(counts)])

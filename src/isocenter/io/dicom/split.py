@@ -18,7 +18,7 @@ import numpy as np
 
 from isocenter.core.errors import GeometryError
 from isocenter.io.dicom.frame import Frame
-from isocenter.io.dicom.stacks import Stack, build_stack, groups_by_position
+from isocenter.io.dicom.stacks import Stack, build_stack, groups_by_position, require_same_place
 from isocenter.io.inventory import Problem, Repair
 
 __all__ = ["Volume", "split_series"]
@@ -97,27 +97,29 @@ def _by_orientation(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 
 def _part(frames: list[Frame], name: str, frame_uid: str | None, repair: Repair | None) -> list[Volume]:
-    """Return the volumes of frames of one orientation."""
+    """Return the volumes of frames of one orientation.
+
+    Raises
+    ------
+    GeometryError
+        Of the whole where its positions are distinct (a slice is missing), else of the first unsound kind.
+    """
     try:
         return [Volume([build_stack(frames, name, frame_uid)], None, "", [])]
     except GeometryError as error:
-        coarse = error
+        reason = error
+    distinct = all(len(g) == 1 for g in groups_by_position(frames))
     kinds = _by_kind(frames)
-    if len(kinds) > 1:
+    for parts in ([kinds] if len(kinds) > 1 else []) + ([] if distinct else [[("", frames)]]):
         try:
-            return [_timed(part, name, frame_uid, label) for label, part in kinds]
+            return [_timed(part, name, frame_uid, label) for label, part in parts]
         except GeometryError as error:
-            fine: GeometryError | None = error
-    else:
-        fine = None
-    try:
-        return [_timed(frames, name, frame_uid, "")]
-    except GeometryError:
-        if repair is not None:
-            return [
-                Volume([build_stack(part, name, frame_uid, repair)], None, label, []) for label, part in (kinds or [("", frames)])
-            ]
-        raise fine or coarse from None
+            # What is wrong with the finest division says more than "several slices at one position".
+            reason = reason if distinct or parts is not kinds and len(kinds) > 1 else error
+    if repair is None:
+        raise reason
+    parts = [("", frames)] if distinct else kinds
+    return [Volume([build_stack(part, name, frame_uid, repair)], None, label, []) for label, part in parts]
 
 
 def _by_kind(frames: Sequence[Frame]) -> list[tuple[str, list[Frame]]]:
@@ -153,16 +155,9 @@ def _timed(frames: list[Frame], name: str, frame_uid: str | None, label: str) ->
         return Volume([build_stack(frames, name, frame_uid)], None, label, [])
     if len(counts) > 1:
         build_stack(frames, name, frame_uid)  # raises with the positions that repeat
-    for group in groups:
-        apart = [float(np.linalg.norm(f.plane.position - group[0].plane.position)) for f in group]
-        if max(apart) > 0.05:
-            other = group[int(np.argmax(apart))]
-            raise GeometryError(
-                f"{name}: {group[0].where} and {other.where} lie at one distance along the normal of their planes but {max(apart):.2f} mm apart within "
-                "them: expected a stack of slices that face each other; separate the images."
-            )
+    require_same_place(groups, name)
     clock, ordered = _clock(groups)
-    if clock is None:
+    if clock is None or (len(groups) == 1 and clock in ("InstanceNumber", "AcquisitionNumber")):  # one place, no time: no volume
         build_stack(frames, name, frame_uid)
     points = [[g[t] for g in ordered] for t in range(counts.pop())]
     stacks = [build_stack(point, name, frame_uid) for point in points]

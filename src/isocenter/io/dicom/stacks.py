@@ -22,7 +22,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.io.dicom.frame import Frame
 from isocenter.io.inventory import Problem, Repair
 
-__all__ = ["Recipe", "Stack", "build_stack", "groups_by_position"]
+__all__ = ["Recipe", "Stack", "build_stack", "groups_by_position", "require_same_place"]
 
 _SAME_PLACE = 1e-3  # mm within which two planes are at one position
 _LOOSE = 0.05  # mm by which a slice may lie off the regular grid (rounded headers)
@@ -98,6 +98,7 @@ def build_stack(frames: Sequence[Frame], name: str, frame_uid: str | None, repai
     groups = groups_by_position(frames)
     problems: list[Problem] = []
     duplicates = [g for g in groups if len(g) > 1]
+    require_same_place(duplicates, name)
     if duplicates and repair is None:
         raise _duplicates(duplicates, frames, name)
     chosen = [g[0] for g in groups]
@@ -123,6 +124,24 @@ def build_stack(frames: Sequence[Frame], name: str, frame_uid: str | None, repai
     geometry = _grid(chosen[0], len(recipes), step, first, frame_uid)
     problems.extend(_tilt(chosen[0], geometry, name))
     return Stack(ordered, recipes, geometry, problems)
+
+
+def require_same_place(groups: Sequence[Sequence[Frame]], name: str) -> None:
+    """Refuse planes at one distance along the normal that do not lie on top of each other.
+
+    Raises
+    ------
+    GeometryError
+        With both files and their distance.
+    """
+    for group in groups:
+        apart = [float(np.linalg.norm(f.plane.position - group[0].plane.position)) for f in group]
+        if max(apart) > _LOOSE:
+            other = group[int(np.argmax(apart))]
+            raise GeometryError(
+                f"{name}: {group[0].where} and {other.where} lie at one distance along the normal of their planes but {max(apart):.2f} mm apart "
+                "within them: expected a stack of slices that face each other; separate the images."
+            )
 
 
 def _flat(frame: Frame, frame_uid: str | None) -> Geometry:
