@@ -14,7 +14,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
-from isocenter.core.errors import ContentError, WriteError
+from isocenter.core.errors import ContentError, GridMismatchError, WriteError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
@@ -222,6 +222,41 @@ def test_multiframe_source_is_referred_to_by_frame(tmp_path: Path) -> None:
         row = written.table[number - 1]
         np.testing.assert_array_equal(plane.astype(bool), phantom.truth.mask(row.value)[order.index(frame)])
         assert instance == "1.2.3.4.5"
+
+
+def test_multiframe_source_of_unknown_order_is_referred_to_as_a_whole(tmp_path: Path) -> None:
+    phantom = chest_ct(**CHEST)
+    identity = {
+        "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2.1",
+        "SOPInstanceUIDs": ("1.2.3.4.5",),
+    }  # fmt: skip
+    written = write_seg(phantom.truth, identity, tmp_path / "seg.dcm")
+    for _, _, groups, _ in _frames(pydicom.dcmread(written.path)):
+        assert "ReferencedFrameNumber" not in groups.DerivationImageSequence[0].SourceImageSequence[0]
+
+
+def test_time_points_share_the_labels_of_their_grid(tmp_path: Path) -> None:
+    phantom = chest_ct(**CHEST)
+    series = write_series(phantom.image, tmp_path / "series")
+    twice = {**series.identity, "SOPInstanceUIDs": [*series.identity["SOPInstanceUIDs"], *(f"2.25.{k}" for k in range(10))]}
+    written = write_seg(phantom.truth, twice, tmp_path / "seg.dcm", grid=phantom.image.geometry)
+    assert {instance for _, instance, _, _ in _frames(pydicom.dcmread(written.path))} <= set(series.identity["SOPInstanceUIDs"])
+    with pytest.raises(ContentError, match="20 files"):
+        write_seg(phantom.truth, twice, tmp_path / "seg.dcm")
+
+
+def test_labels_off_the_grid_of_their_source_are_refused(tmp_path: Path) -> None:
+    phantom = chest_ct(**CHEST)
+    series = write_series(phantom.image, tmp_path / "series")
+    moved = np.array(phantom.image.geometry.affine)
+    moved[0, 3] += 0.01
+    with pytest.raises(GridMismatchError, match=r"0\.01 mm"):
+        write_seg(
+            phantom.truth,
+            series.identity,
+            tmp_path / "s.dcm",
+            grid=Geometry(phantom.image.shape, moved, phantom.image.geometry.frame),
+        )
 
 
 @pytest.mark.parametrize(

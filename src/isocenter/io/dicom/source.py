@@ -61,27 +61,36 @@ def has_plane(geometry: Geometry, identity: Mapping[str, Any]) -> bool:
     return geometry.unit == "mm" and (geometry.ndim == 3 or bool(identity.get("FrameOfReferenceUID")))
 
 
-def source_headers(geometry: Geometry, identity: Mapping[str, Any]) -> list[Dataset]:
+def source_headers(geometry: Geometry, identity: Mapping[str, Any], grid: Geometry | None = None) -> list[Dataset]:
     """Return one header per source file, in slice order; a single one for a multi-frame file.
 
     Parameters
     ----------
     geometry
-        Grid of the source image.
+        Grid of what refers to the source.
     identity
         DICOM keyword -> text, with ``SOPInstanceUIDs`` (one per slice, in slice order, or a single one of a
         multi-frame file) and ``SOPClassUID``.
+    grid
+        Grid of the source image itself, where it is known: then it must be the same one. A source with several
+        time points is referred to by its first.
 
     Raises
     ------
     ContentError
         If the source is not DICOM, or its files are not those of the grid.
+    GridMismatchError
+        If the two grids differ.
     """
+    if grid is not None:
+        geometry.require_match(grid, ("the labels", "their source"))
     instances = [str(v) for v in identity.get("SOPInstanceUIDs") or ()]
     if not instances:
         raise ContentError("The image has no SOPInstanceUIDs: expected an image read from DICOM, to which a result can refer.")
     slices = 1 if geometry.ndim == 2 else geometry.shape[0]
     multiframe = bool(identity.get("FrameNumbers")) or (len(set(instances)) == 1 and slices > 1)
+    if grid is not None and len(instances) > slices and len(instances) % slices == 0:
+        instances = instances[:slices]
     if not multiframe and len(instances) != slices:
         raise ContentError(
             f"The grid has {slices} slices, but the source {len(instances)} files: expected labels on the grid of "

@@ -22,6 +22,7 @@ from pydicom.dataset import Dataset
 from isocenter._version import __version__
 from isocenter.core.codes import TISSUE, Code
 from isocenter.core.errors import ContentError
+from isocenter.core.geometry import Geometry
 from isocenter.core.labels import LabelMap, MaskStack, Segment
 from isocenter.io.dicom.common import (
     MAKER,
@@ -78,6 +79,8 @@ class WrittenSegmentation:
         Name of the segment -> where it stands.
     table
         The rows that were written.
+    slices
+        Slices of the source's grid; 1 for a picture.
     """
 
     path: Path
@@ -86,6 +89,7 @@ class WrittenSegmentation:
     series: str
     segments: Mapping[str, SegmentReference]
     table: tuple[Segment, ...]
+    slices: int
 
 
 def write_seg(
@@ -93,6 +97,7 @@ def write_seg(
     identity: Mapping[str, Any],
     path: str | Path,
     *,
+    grid: Geometry | None = None,
     description: str = "",
     series_number: int = 900,
     algorithm: str = MAKER,
@@ -109,9 +114,13 @@ def write_seg(
         Segments without a single sample are left out.
     identity
         Of the source: DICOM keyword -> text, with ``SOPInstanceUIDs`` in slice order and ``SOPClassUID``
-        (of a multi-frame source the one UID, and ``FrameNumbers`` in slice order where they are not 1, 2, 3 ...).
+        (of a multi-frame source its one UID, and ``FrameNumbers`` in slice order; without these the object is
+        referred to as a whole).
     path
         The file; its folder must exist.
+    grid
+        Grid of the source image as it was read (``Item.spec.geometry``): labels that are not on it are refused.
+        Without it only the number of slices can be checked.
     description
         SeriesDescription and ContentDescription.
     series_number
@@ -127,11 +136,13 @@ def write_seg(
     Raises
     ------
     ContentError
-        If the source is not DICOM, labels are not on its grid, or every segment is empty.
+        If the source is not DICOM, has another number of slices, or every segment is empty.
+    GridMismatchError
+        If the labels are not on the grid of their source.
     WriteError
         If the disk refuses.
     """
-    headers = source_headers(labels.geometry, identity)
+    headers = source_headers(labels.geometry, identity, grid)
     rows, pixels = _stack(labels)
     descriptions = [_description(k, row, identity, algorithm, version, kind, family) for k, row in enumerate(rows, start=1)]
     with warnings.catch_warnings():
@@ -141,7 +152,7 @@ def write_seg(
     _true_frame_numbers(dataset, identity)
     instance, series = finish(dataset, Path(path), identity)
     where = _references(dataset, rows, _slices(pixels, len(rows)), identity)
-    return WrittenSegmentation(Path(path), str(dataset.SOPClassUID), instance, series, where, tuple(rows))
+    return WrittenSegmentation(Path(path), str(dataset.SOPClassUID), instance, series, where, tuple(rows), len(pixels))
 
 
 def tracking_uid(identity: Mapping[str, Any], name: str) -> str:
@@ -251,17 +262,19 @@ def _segmentation(
 
 
 def _true_frame_numbers(dataset: Dataset, identity: Mapping[str, Any]) -> None:
-    """Replace slice numbers by the source's own frame numbers, where its frames are not stored in slice order."""
+    """Replace slice numbers by the source's own frame numbers; drop them where these are not known."""
     numbers = [int(n) for n in identity.get("FrameNumbers") or ()]
-    if not numbers:
-        return
     done: set[int] = set()  # frames of one slice may share their item
     for frame in dataset.PerFrameFunctionalGroupsSequence:
         for derivation in frame.get("DerivationImageSequence") or ():
             for item in derivation.SourceImageSequence:
-                if "ReferencedFrameNumber" in item and id(item) not in done:
+                if "ReferencedFrameNumber" not in item or id(item) in done:
+                    continue
+                done.add(id(item))
+                if numbers:
                     item.ReferencedFrameNumber = numbers[int(item.ReferencedFrameNumber) - 1]
-                    done.add(id(item))
+                else:
+                    del item.ReferencedFrameNumber
 
 
 def _slices(pixels: npt.NDArray[Any], count: int) -> list[tuple[int, ...]]:

@@ -225,10 +225,11 @@ def _sources(region: _Region, identity: Mapping[str, Any]) -> list[tuple[str, st
     """Return (SOP class, instance, frames) of the images that a region was drawn on."""
     instances = _instances(identity)
     sop_class = required_uid(identity, "SOPClassUID")
-    slices = list(range(len(instances))) if region.reference is None else list(region.reference.slices)
-    if len(set(instances)) == 1 and (identity.get("FrameNumbers") or max(slices) > 0):
-        numbers = [int(n) for n in identity.get("FrameNumbers") or range(1, max(slices) + 2)]
-        return [(sop_class, instances[0], sorted(numbers[k] for k in slices))]
+    if len(set(instances)) == 1:  # one file: of several frames where their numbers are known
+        numbers = [int(n) for n in identity.get("FrameNumbers") or ()]
+        chosen = [numbers[k] for k in region.reference.slices] if region.reference and numbers else []
+        return [(sop_class, instances[0], sorted(chosen) or None)]
+    slices = range(len(instances)) if region.reference is None else region.reference.slices
     return [(sop_class, instances[k], None) for k in slices]
 
 
@@ -257,7 +258,7 @@ def _group(region: _Region, identity: Mapping[str, Any], algorithm: sr.Algorithm
         return sr.MeasurementsAndQualitativeEvaluations(**common, source_images=images)
     written, reference = region.segmentation, region.reference
     pictures = [sr.SourceImageForSegmentation(*source) for source in sources]
-    if len(_instances(identity)) == 1 and sources[0][2] is None:  # one picture: a planar region
+    if written.slices == 1:
         frame = sr.ReferencedSegmentationFrame(
             written.sop_class, written.instance, list(reference.frames), reference.number, pictures[0]
         )
