@@ -80,9 +80,10 @@ class Row:
 
 @dataclass
 class Result:
-    """What one contestant took: least CPU and wall seconds, peak memory above its start in MiB."""
+    """What one contestant took: least CPU and wall seconds, the first run's wall seconds, peak memory above its start in MiB."""
 
     name: str
+    first: float = float("inf")
     cpu: float = float("inf")
     wall: float = float("inf")
     peak_mib: float = 0.0
@@ -119,6 +120,8 @@ class _Child:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         answer = self.read()
+        if self.result.first == float("inf"):
+            self.result.first = answer["wall"]
         self.result.cpu = min(self.result.cpu, answer["cpu"])
         self.result.wall = min(self.result.wall, answer["wall"])
         self.result.peak_mib = max(self.result.peak_mib, answer["peak_mib"])
@@ -151,7 +154,7 @@ def compare(row: Row) -> list[Result]:
         try:
             present = [c for c in children if not c.result.remark]
             for child in present:
-                child.run()  # the first run also warms up; it is not slower than a cold start would be for a user
+                child.run()  # the first run also compiles or loads what the others find ready: it is shown on its own
             for child in present[1:]:
                 difference = row.equal(present[0].array, child.array)
                 child.result.remark = f"DIFFERS: {difference}" if difference else "equal"
