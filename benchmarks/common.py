@@ -175,16 +175,16 @@ def table(work: str, results: Sequence[Result]) -> str:
     """Return results as a Markdown table."""
     lines = [
         f"\n{work}\n",
-        "| who | CPU ms | wall ms | peak MiB | x CPU | x wall | |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| who | CPU ms | wall ms | first ms | peak MiB | x CPU | x wall | |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for r in results:
         if r.wall == float("inf"):
-            lines.append(f"| {r.name} | | | | | | {r.remark} |")
+            lines.append(f"| {r.name} | | | | | | | {r.remark} |")
             continue
         ratios = [f"{v:.1f}" if v is not None else "" for v in (r.ratio_cpu, r.ratio_wall)]
         lines.append(
-            f"| {r.name} | {r.cpu * 1e3:.1f} | {r.wall * 1e3:.1f} | {r.peak_mib:.0f} | {ratios[0]} | {ratios[1]} | {r.remark} |"
+            f"| {r.name} | {r.cpu * 1e3:.1f} | {r.wall * 1e3:.1f} | {r.first * 1e3:.0f} | {r.peak_mib:.0f} | {ratios[0]} | {ratios[1]} | {r.remark} |"
         )
     return "\n".join(lines)
 

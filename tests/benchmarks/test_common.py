@@ -53,7 +53,7 @@ def test_a_comparison_checks_equality_and_gives_ratios(file: str) -> None:
     assert slow.ratio_cpu is not None
     assert slow.ratio_cpu > 5
     text = table("counting", [ours, same, slow, other, absent])
-    assert "| absent | | | | | | not installed |" in text
+    assert "| absent | | | | | | | not installed |" in text
     assert text.count("\n") == 9
 
 
