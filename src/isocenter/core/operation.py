@@ -179,6 +179,9 @@ class Operation(BaseModel):
         Refuse images without a pixel size.
     ``quantities``
         Accepted quantities; None accepts all.
+    ``human_scale``
+        Sizes of the human body are built in (a lung has a plausible volume): lengths are absolute even where no
+        parameter names one.
     ``reproducible_within``
         Largest difference between runs on different thread counts; 0 means bit-equal.
     ``ns_per_sample``, ``bytes_per_sample``
@@ -193,6 +196,7 @@ class Operation(BaseModel):
     dims: ClassVar[tuple[str, ...]] = ("x", "yx", "zyx")
     needs_mm: ClassVar[bool] = False
     quantities: ClassVar[tuple[str, ...] | None] = None
+    human_scale: ClassVar[bool] = False
     reproducible_within: ClassVar[float] = 0.0
     ns_per_sample: ClassVar[float] = 50.0
     bytes_per_sample: ClassVar[float] = 8.0

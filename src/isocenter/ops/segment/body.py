@@ -9,10 +9,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from isocenter.core.families import Segmenter
+from isocenter.core.image import Image
 from isocenter.core.operation import Context
 from isocenter.kernels.body import inside_patient, tissue_of_patient
 from isocenter.kernels.coarse import block_mean, enlarge, factors_for, to_patient_axes
 from isocenter.kernels.labels import dilate, erode
+from isocenter.ops.segment._examples import chest
 
 
 class Body(Segmenter):
@@ -41,10 +43,15 @@ class Body(Segmenter):
     needs_mm: ClassVar[bool] = True
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     segments: ClassVar[tuple[str, ...]] = ("body",)
+    human_scale: ClassVar[bool] = True
     ns_per_sample: ClassVar[float] = 25.0
     bytes_per_sample: ClassVar[float] = 8.0
 
     threshold: Annotated[float, Field(ge=-900.0, le=0.0)] = -300.0
+
+    def example_inputs(self) -> tuple[tuple[Image, ...], ...]:
+        """Return a small chest CT."""
+        return ((chest(),),)
 
     def compute(self, array: Any, context: Context) -> npt.NDArray[np.bool_]:
         """Return where the patient is."""

@@ -55,7 +55,10 @@ def mm_needs_calibration(operation: Operation) -> None:
     expect(result is None or calibrated, f"it took an image without a pixel size though {names} is in mm: set needs_mm")
 
 
-@check("Filter", "ReferenceFilter", "Segmenter", "Editor", "Extractor", "Measure", "Metric", "Surfacer", "Detector")
+@check(
+    *("Filter", "ReferenceFilter", "Segmenter", "Editor", "Extractor", "Measure", "Metric", "Surfacer", "Detector"),
+    when=lambda operation: not operation.human_scale,
+)
 def same_in_a_larger_world(operation: Operation) -> None:
     """In a world twice as large with mm parameters twice as large nothing changes but the unit."""
     for factor in (2.0, 0.5):
@@ -98,7 +101,7 @@ def _units(result: Any) -> dict[str, float]:
     if isinstance(result, Scores):
         return {name: _POWERS.get(score.unit, 0.0) for name, score in result.items()}
     if isinstance(result, Features):
-        return {column.name: _POWERS.get(column.unit, 0.0) for column in result.columns}
+        return {column.name: _POWERS.get(column.unit.rsplit(" ", 1)[-1], 0.0) for column in result.columns}  # HU mm^3
     if isinstance(result, Mesh):
         return {"vertices": 1.0}
     if isinstance(result, Points | Boxes):
