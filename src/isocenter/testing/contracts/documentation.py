@@ -18,7 +18,7 @@ _UNITS: tuple[tuple[str, float], ...] = (
     (r"1/mm|per mm|mm\^-1", -1.0),
     (r"\bmm\b", 1.0),
     (
-        r"\b(samples?|voxels?|pixels?|px|slices?|degrees?|radians?|iterations?|times|bins?|levels?|labels?|values?|counts?|number|"
+        r"(?i)\b(samples?|voxels?|pixels?|px|slices?|degrees?|radians?|iterations?|times|bins?|levels?|labels?|values?|counts?|number|"
         r"fractions?|percent|quantiles?|probabilit\w+|index|indices|ratio|factor|weight|seconds?|ms|Hz|HU|SUV\w*|dB|order|power|"
         r"unit of the image|units? of the (?:image|input)|intensit\w+|image's (?:unit|quantity)|neighbours?|dimensionless|components?)\b|%|"
         r"Bq/ml|\bone\b",
@@ -74,8 +74,8 @@ def _parameters(lines: list[str]) -> dict[str, str]:
 
 def unit_of(text: str) -> float | None:
     """Return the power of length of the unit that a description names first; None where it names none."""
-    found = [(match.start(), power) for pattern, power in _UNITS if (match := re.search(pattern, text))]
-    return min(found)[1] if found else None
+    found = [(match.start(), rank, power) for rank, (pattern, power) in enumerate(_UNITS) if (match := re.search(pattern, text))]
+    return min(found)[2] if found else None
 
 
 def mm_parameters(operation: Operation) -> dict[str, float]:
