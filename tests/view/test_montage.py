@@ -9,7 +9,7 @@ from isocenter.core.errors import ContentError, GridMismatchError, ParameterErro
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
-from isocenter.view.contours import burn, edge, layers
+from isocenter.view.contours import burn, edges, layers
 from isocenter.view.focus import focus
 from isocenter.view.montage import axial_grid, caption, montage
 from isocenter.view.slices import Volume, panel, slice_rgb
@@ -91,9 +91,24 @@ def test_outlines_are_burnt_into_pixels() -> None:
 
 
 def test_edge_is_one_pixel_wide() -> None:
-    mask = np.zeros((9, 9), bool)
-    mask[2:7, 2:7] = True
-    assert edge(mask).sum() == 16
+    values = np.zeros((9, 9), int)
+    values[2:7, 2:7] = 1
+    assert edges(values).sum() == 16
+    values[2:7, 5:7] = 2
+    assert edges(values)[2:7, 4:6].all(), "neighbours of different labels are both outlined"
+
+
+def test_hundreds_of_cells_are_outlined() -> None:
+    values = np.zeros((120, 120), np.uint16)
+    for k in range(400):
+        row, column = 6 * (k // 20), 6 * (k % 20)
+        values[row : row + 4, column : column + 4] = k + 1
+    grid = Geometry.pixels((120, 120))
+    image = Image(np.full((120, 120), 30, np.uint8), ("y", "x"), grid)
+    labels = {"nuclei": LabelMap(values, ("y", "x"), grid)}
+    assert caption(image, labels).endswith("Outlined: nuclei (400).")
+    pixels = decoded(montage(image, labels))
+    assert (np.ptp(pixels.astype(int), axis=-1) > 60).mean() > 0.2
 
 
 def test_the_finding_is_looked_at_before_the_organ() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from isocenter.core.errors import ContentError, GridMismatchError, ParameterErro
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
-from isocenter.view.slices import Plane, Volume, interpolate
+from isocenter.view.slices import Plane, Volume, interpolate, nearest
 from isocenter.view.style import distinct
 from isocenter.view.text import clean
 
-__all__ = ["Layer", "burn", "edge", "layers"]
+__all__ = ["Layer", "burn", "cut", "edges", "layers", "named"]
 
 Labels = LabelMap | MaskStack
 Mask = npt.NDArray[np.bool_]
@@ -38,16 +38,18 @@ class Layer:
         The labels with their axes in display order.
     color
         sRGB, distinct from that of every earlier layer.
+    alone
+        Whether its map has no other segment.
     """
 
     segment: Segment
     slot: str
     volume: Volume
     color: tuple[int, int, int]
+    alone: bool = False
 
-    @cached_property
     def mask(self) -> Mask:
-        """Where the segment is, in the order of the volume."""
+        """Return where the segment is, in the order of the volume."""
         data: Mask = np.ascontiguousarray(self.volume.array == self.segment.value)
         return data
 
@@ -55,17 +57,30 @@ class Layer:
     def name(self) -> str:
         """What the legend calls it."""
         plain = self.segment.name
-        return clean(self.slot if plain.startswith("label ") and self.slot else plain, 60)
+        if plain.startswith("label ") and self.slot:
+            plain = self.slot if self.alone else f"{self.slot} {self.segment.value}"
+        return clean(plain, 60)
 
     def shares(self, view: Volume, plane: Plane) -> npt.NDArray[np.float64]:
         """Return how much of each pixel's surrounding belongs to the segment, 0 to 1; its outline lies at one half."""
-        points = plane.points()
-        if same_place(view.geometry, self.volume.geometry):
-            index = view.index(points)
-        else:
-            index = np.round(self.volume.geometry.to_index(view.world(points)), 6)
-        values, _ = interpolate(self.mask, index)
+        values, _ = interpolate(self.volume.array, _index(self.volume, view, plane), self.segment.value)
         return np.asarray(values, dtype=np.float64)
+
+
+def _index(labels: Volume, view: Volume, plane: Plane) -> npt.NDArray[np.float64]:
+    """Return where the pixels of a plane of one volume lie in another."""
+    if same_place(view.geometry, labels.geometry):
+        return view.index(plane.points())
+    return np.round(labels.geometry.to_index(view.world(plane.points())), 6)
+
+
+def cut(drawn: tuple[Layer, ...], view: Volume, plane: Plane) -> tuple[Layer, ...]:
+    """Return the layers that a plane cuts."""
+    seen: dict[int, set[int]] = {}
+    for layer in drawn:
+        if id(layer.volume) not in seen:
+            seen[id(layer.volume)] = {int(v) for v in np.unique(nearest(layer.volume.array, _index(layer.volume, view, plane)))}
+    return tuple(layer for layer in drawn if layer.segment.value in seen[id(layer.volume)])
 
 
 def same_place(first: Geometry, second: Geometry) -> bool:
@@ -92,7 +107,23 @@ def layers(image: Image, labels: Mapping[str, Labels] | Labels | None) -> tuple[
         for part in value if isinstance(value, MaskStack) else (value,):
             found += [(row, slot, volume) for row, volume in _present(image, part)]
     colours = distinct([row.color or (255, 255, 255) for row, _, _ in found])
-    return tuple(Layer(row, slot, volume, c) for (row, slot, volume), c in zip(found, colours, strict=True))
+    shared = Counter(id(volume) for _, _, volume in found)
+    return tuple(
+        Layer(row, slot, volume, c, shared[id(volume)] == 1) for (row, slot, volume), c in zip(found, colours, strict=True)
+    )
+
+
+def named(drawn: tuple[Layer, ...], most: int = 12) -> list[tuple[str, tuple[int, int, int]]]:
+    """Return names and colours for a legend; of many segments those that differ by a number only are counted."""
+    if len(drawn) <= most:
+        return [(layer.name, layer.color) for layer in drawn]
+    kinds: dict[str, list[Layer]] = {}
+    for layer in drawn:
+        kinds.setdefault(layer.name.rstrip("0123456789 ") or layer.name, []).append(layer)
+    rows = [(f"{kind} ({len(own)})" if len(own) > 1 else own[0].name, own[0].color) for kind, own in kinds.items()]
+    if len(rows) > most:
+        rows = [*rows[: most - 1], (f"and {len(rows) - most + 1} more", rows[most - 1][1])]
+    return rows
 
 
 def _present(image: Image, part: LabelMap) -> list[tuple[Segment, Volume]]:
@@ -115,11 +146,11 @@ def _require_common_world(image: Image, other: Geometry, slot: str) -> None:
         )
 
 
-def edge(mask: Mask) -> Mask:
-    """Return the pixels of a mask that touch a pixel outside it (or the border)."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    outline: Mask = mask & ~inner
+def edges(values: npt.NDArray[Any]) -> Mask:
+    """Return the labelled pixels that touch (side by side) a pixel of another label, or the border."""
+    padded = np.pad(values, 1)
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    outline: Mask = (values != 0) & np.logical_or.reduce([side != values for side in around])
     return outline
 
 
@@ -136,6 +167,12 @@ def burn(rgb: npt.NDArray[np.uint8], view: Volume, plane: Plane, drawn: tuple[La
         The segments, as `layers` returns them.
     """
     result: npt.NDArray[Any] = rgb.copy()
-    for layer in drawn:
-        result[edge(layer.shares(view, plane) >= 0.5)] = layer.color
+    volumes = {id(layer.volume): layer.volume for layer in drawn}
+    for key, volume in volumes.items():
+        values = nearest(volume.array, _index(volume, view, plane))
+        mine = {layer.segment.value: layer.color for layer in drawn if id(layer.volume) == key}
+        known, where = np.unique(values, return_inverse=True)
+        colours = np.array([mine.get(int(v), (0, 0, 0)) for v in known], np.uint8)
+        wanted = np.array([int(v) in mine for v in known])[where].reshape(values.shape) & edges(values)
+        result[wanted] = colours[where].reshape((*values.shape, 3))[wanted]
     return result

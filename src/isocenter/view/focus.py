@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -26,7 +28,7 @@ def focus(image: Image, volume: Volume, drawn: tuple[Layer, ...]) -> Vector:
     layer = _subject(drawn)
     if layer is None:
         return volume.point(_bright(image, volume))
-    mask = _largest_part(layer.mask) if layer.segment.category == MORPHOLOGY else layer.mask
+    mask = _largest_part(layer.mask()) if layer.segment.category == MORPHOLOGY else layer.mask()
     index = tuple(_widest(np.count_nonzero(mask, axis=tuple(k for k in range(3) if k != axis))) for axis in range(3))
     if same_place(volume.geometry, layer.volume.geometry):
         return volume.point(index)
@@ -37,7 +39,19 @@ def _subject(drawn: tuple[Layer, ...]) -> Layer | None:
     abnormal = [d for d in drawn if d.segment.category == MORPHOLOGY]
     named = [d for d in drawn if d.segment.name.lower() not in _WHOLE]
     pool = abnormal or named or list(drawn)
-    return max(pool, key=lambda d: np.count_nonzero(d.mask) * d.volume.geometry.voxel_size) if pool else None
+    counts: dict[int, npt.NDArray[np.intp]] = {}
+    for layer in pool:
+        if id(layer.volume) not in counts:
+            counts[id(layer.volume)] = _counts(layer.volume.array)
+    return max(pool, key=lambda d: counts[id(d.volume)][d.segment.value] * d.volume.geometry.voxel_size) if pool else None
+
+
+def _counts(labels: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return how often each label occurs; slab by slab, since counting widens every sample to eight bytes."""
+    total = np.zeros(int(labels.max()) + 1, np.intp)
+    for slab in labels:
+        total += np.bincount(slab.reshape(-1), minlength=len(total))
+    return total
 
 
 def _largest_part(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

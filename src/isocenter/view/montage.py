@@ -13,7 +13,7 @@ from isocenter.core.errors import ContentError, GridMismatchError, ParameterErro
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.view import slices
-from isocenter.view.contours import Layer, layers
+from isocenter.view.contours import Layer, layers, named
 from isocenter.view.focus import focus
 from isocenter.view.panels import Overlay, draw, hot
 from isocenter.view.slices import Panel, Vector, Volume
@@ -134,7 +134,7 @@ def caption(
         what = "The image as stored"
     if "t" in image.dims:
         what = "Frames of the series"
-    names = ", ".join(layer.name for layer in subject.layers)
+    names = ", ".join(name for name, _ in named(subject.layers))
     outlined = f" Outlined: {names}." if names else ""
     lines = "; ".join(subject.lines)
     return f"{what}{'. ' if lines else ''}{lines[:1].upper()}{lines[1:]}.{outlined}"
@@ -302,11 +302,8 @@ def _legend_rows(subject: _Subject, title: str | None, width: float) -> list[tup
         rows += [(line, 18.0, LIGHT, None) for line in _wrapped(clean(title, 160), width, 20.0)[:3]]
     for line in subject.lines:
         rows += [(part, 14.0, QUIET, None) for part in _wrapped(line, width, 14.0)[:3]]
-    shown = subject.layers[:12]
-    for layer in shown:
-        rows.append((_wrapped(layer.name, width - 26, 16.0)[0], 16.0, LIGHT, layer.color))
-    if len(subject.layers) > len(shown):
-        rows.append((f"and {len(subject.layers) - len(shown)} more", 14.0, QUIET, None))
+    for name, color in named(subject.layers):
+        rows.append((_wrapped(name, width - 26, 16.0)[0], 16.0, LIGHT, color))
     return rows
 
 

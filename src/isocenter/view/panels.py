@@ -11,11 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from isocenter.view.contours import Layer
-from isocenter.view.slices import Panel, Vector, Volume
+from isocenter.view.contours import Layer, burn, cut
+from isocenter.view.slices import Panel, Vector, Volume, interpolate
 from isocenter.view.style import MARK, area, label
 
 __all__ = ["Overlay", "draw", "hot", "scale_bar"]
+
+
+_MANY = 40  # segments that are drawn as smooth lines; of more (cells) the pixels at their edges are coloured
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +41,6 @@ class Overlay:
         """Return the base picture with this image laid over it, sampled at the same places in the world."""
         points = view.world(base.plane.points())
         index = np.round(self.volume.geometry.to_index(points), 6)
-        from isocenter.view.slices import interpolate
-
         values, inside = interpolate(self.volume.array, index)
         share = np.clip((np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low), 0.0, 1.0)
         # Faint uptake lets the anatomy through; what is hot stays readable as hot.
@@ -89,9 +90,10 @@ def draw(
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_aspect("auto")
+    lines = len(layers) <= _MANY
     enlarged = width >= columns
     axes.imshow(
-        shown.rgb,
+        shown.rgb if lines else burn(shown.rgb, view, shown.plane, layers),
         extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
         interpolation="bilinear" if enlarged and width < 24 * columns else "nearest" if enlarged else "hanning",
         origin="upper",
@@ -99,7 +101,7 @@ def draw(
         resample=True,
         interpolation_stage="rgba",
     )
-    for layer in layers:
+    for layer in cut(layers, view, shown.plane) if lines else ():
         _outline(axes, layer, view, shown)
     if through is not None:
         _marks(axes, shown, through, width, height)

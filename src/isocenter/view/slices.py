@@ -234,7 +234,7 @@ class Volume:
         return interpolate(self.array, self.index(plane.points()))
 
 
-def interpolate(array: Array, index: Vector) -> tuple[Array, npt.NDArray[np.bool_]]:
+def interpolate(array: Array, index: Vector, of: int | None = None) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Return values at continuous indices, linear between samples.
 
     Parameters
@@ -243,6 +243,8 @@ def interpolate(array: Array, index: Vector) -> tuple[Array, npt.NDArray[np.bool
         Shape (a, b, c), or (a, b, c, channels).
     index
         Shape (..., 3).
+    of
+        Interpolate the mask of this label instead of the values (it is never made as a whole).
 
     Returns
     -------
@@ -263,12 +265,20 @@ def interpolate(array: Array, index: Vector) -> tuple[Array, npt.NDArray[np.bool
         if not weight.any():  # a plane of sample centres needs four corners, or one
             continue
         where = tuple(high[:, k] if up else low[:, k] for k, up in enumerate(corner))
-        found = array[where].astype(np.float64)
+        found = (array[where] if of is None else array[where] == of).astype(np.float64)
         # 0 * NaN would spread a missing sample to neighbours that do not use it.
         used = weight.reshape(-1, *[1] * (array.ndim - 3))
         total += np.where(used > 0, found * used, 0.0)
     values[inside] = total
     return values, inside
+
+
+def nearest(array: Array, index: Vector) -> Array:
+    """Return the values of the samples nearest to continuous indices (..., 3), zero outside."""
+    shape = np.asarray(array.shape[:3])
+    inside = ((index >= -0.5) & (index < shape - 0.5)).all(axis=-1)
+    places = np.clip(np.floor(index + 0.5), 0, shape - 1).astype(np.int64)
+    return np.where(inside, array[places[..., 0], places[..., 1], places[..., 2]], 0)
 
 
 @dataclass(frozen=True, eq=False)

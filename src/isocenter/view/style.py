@@ -143,7 +143,7 @@ def pixels(figure: Figure) -> npt.NDArray[np.uint8]:
 def distinct(colours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """Return the colours, each one that repeats an earlier one replaced by another that is easy to tell apart."""
     chosen: list[tuple[int, int, int]] = []
-    spare = list(_SPARE)
+    spare = list(_SPARE) if len(colours) <= 24 else []  # more cannot be told apart anyway
     for colour in colours:
         own = colour
         while spare and any(max(abs(a - b) for a, b in zip(own, c, strict=True)) < 24 for c in chosen):
