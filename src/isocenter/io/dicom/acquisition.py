@@ -1,6 +1,8 @@
-"""What each kind of image says about its acquisition: the modality's own modules, filled with what is known.
+"""What each kind of image says about its acquisition: the modality's own modules, for phantoms.
 
-Nothing is claimed that the image does not say: attributes whose value may be unknown are left empty.
+Attributes that may be empty are. Those that must have a value get a fixed one that the image itself does not
+know: an original image, FDG with the usual corrections in frames of three minutes for PET, a research sequence for
+MR, a postero-anterior chest for digital X-ray. They make a phantom a valid series; they are no record of a scan.
 
 References
 ----------

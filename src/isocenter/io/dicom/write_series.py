@@ -92,6 +92,8 @@ def write_series(
     Notes
     -----
     Whole numbers within 16 bits are kept exactly; others are stored in 16 bits with a slope, PET with one per slice.
+    Meant for phantoms: the files claim an original acquisition with the fixed attributes that
+    `isocenter.io.dicom.acquisition` names. It is not the way to send a processed image to an archive.
     """
     if isinstance(image, LabelMap):
         raise ContentError("A label map is not an image: write it as DICOM SEG beside its source.")
