@@ -61,12 +61,11 @@ def test_spheres_of_the_phantom_are_found() -> None:
     phantom = pet()
     found = np.asarray(HotSpots(method="relative")(phantom.image).array) > 0
     truth = np.asarray(phantom.truth.array)
-    names = [
-        s
-        for s in phantom.truth.segments
-        if "sphere" in s.name and float((truth == s.value).sum()) * phantom.truth.geometry.voxel_size > 2000
-    ]
-    assert names and all(found[truth == s.value].mean() > 0.6 for s in names)
+    diameters = phantom.spheres.values
+    assert diameters is not None
+    seen = {k + 1: float(found[truth == phantom.truth.segment(f"hot spot {k + 1}").value].mean()) for k in range(len(diameters))}
+    assert all(share > 0.6 for k, share in seen.items() if diameters[k - 1] >= 17.0)
+    assert found[truth == phantom.truth.segment("body").value].mean() < 0.01
 
 
 def test_nothing_hot_is_said_and_other_quantities_are_refused() -> None:

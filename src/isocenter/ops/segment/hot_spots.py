@@ -56,7 +56,7 @@ class HotSpots(Segmenter):
     minimum_volume: Annotated[float, Field(ge=0.0)] = 300.0
     connectivity: Literal[6, 18, 26] = 18
 
-    def compute(self, array: Any, context: Context) -> npt.NDArray[np.unsignedinteger[Any]]:
+    def compute(self, array: Any, context: Context) -> npt.NDArray[Any]:
         """Return the spots, numbered from the hottest."""
         uptake = np.asarray(array)
         if self.method == "relative" and context.region is not None:
@@ -74,14 +74,13 @@ class HotSpots(Segmenter):
         where = spots > 0
         np.maximum.at(maximum, spots[where], uptake[where].astype(np.float64))
         order = keep[np.argsort(-maximum[keep], kind="stable")]
-        rank = np.zeros(count + 1, dtype=np.uint16 if order.size < 65536 else np.uint32)
+        rank: npt.NDArray[Any] = np.zeros(count + 1, dtype=np.uint16 if order.size < 65536 else np.uint32)
         rank[order] = np.arange(1, order.size + 1)
         if not order.size:
             context.note(f"No hot spot of at least {self.minimum_volume:g} mm^3 was found.")
         elif order.size > 50:
             context.note(f"{order.size} hot spots were found: the threshold may be too low for this image, or the image noisy.")
-        result: npt.NDArray[np.unsignedinteger[Any]] = rank[spots]
-        return result
+        return rank[spots]
 
     def _cut(self, uptake: npt.NDArray[Any], spots: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[np.uint32], int]:
         """Return each spot cut at the share of its maximum: the piece that holds the maximum."""
