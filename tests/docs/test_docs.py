@@ -74,6 +74,15 @@ def test_every_page_is_in_the_navigation() -> None:
     assert pages[1] == "concepts/coordinate-systems.md", "coordinate systems come first"
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    rows = [r for r in (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8").splitlines() if r.startswith("| ")][2:]
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/.]+)`", row)
+        assert tests, row
+        for test in tests:
+            assert (ROOT / test).is_file(), f"{test} does not exist: {row}"
+
+
 def test_the_reference_has_a_page_per_operation() -> None:
     import importlib.util
 
