@@ -1,4 +1,4 @@
-"""resample.crop, pad, orient and calibrate: samples are kept to the bit, and so are their positions."""
+"""resample.crop: samples and their positions are kept to the bit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import ContentError, ParameterError
-from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
-from isocenter.ops.resample.calibrate import Calibrate
 from isocenter.ops.resample.crop import Crop
-from isocenter.ops.resample.orient import Orient
 from isocenter.ops.resample.pad import Pad
 from isocenter.testing.contracts.inputs import grid
 
@@ -24,6 +21,12 @@ def image(dtype: str = "int16") -> Image:
     return Image(values, ("z", "y", "x"), grid(SHAPE, (2.5, 1.25, 0.75)), quantity="HU")
 
 
+def region(value: int = 1) -> LabelMap:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[3:5, 4:7, 6:9] = value
+    return LabelMap(mask, ("z", "y", "x"), grid(SHAPE, (2.5, 1.25, 0.75)))
+
+
 def test_crop_box_and_back_with_pad() -> None:
     before = image()
     box = Crop(start=(1, 2, 3), shape=(5, 6, 7))(before)
@@ -33,12 +36,6 @@ def test_crop_box_and_back_with_pad() -> None:
     assert again.geometry.matches(before.geometry, 1e-9)
     np.testing.assert_array_equal(again.array[1:6, 2:8, 3:10], box.array)
     assert (again.array[0] == -1000).all()
-
-
-def region(value: int = 1) -> LabelMap:
-    mask = np.zeros(SHAPE, np.uint8)
-    mask[3:5, 4:7, 6:9] = value
-    return LabelMap(mask, ("z", "y", "x"), grid(SHAPE, (2.5, 1.25, 0.75)))
 
 
 @pytest.mark.parametrize(
@@ -101,62 +98,3 @@ def test_crop_refusals(crop: Crop, where: object, text: str) -> None:
 def test_crop_does_not_promise_a_grid_that_only_voxels_decide() -> None:
     assert Crop().resolve(Spec.of(image()), Spec.of(region())).geometry is None
     assert Crop(start=1).resolve(Spec.of(image())).geometry == Crop(start=1)(image()).geometry
-
-
-@pytest.mark.parametrize("code", ["SPL", "RAS", "LPS", "ILA", "PSR"])
-def test_orient_moves_no_sample_in_the_patient(code: str) -> None:
-    before = image()
-    after = Orient(code=code)(before)
-    assert after.geometry.orientation == code
-    for index in ((0, 0, 0), (3, 5, 7), (8, 11, 13)):
-        there = np.rint(after.geometry.to_index(before.geometry.to_world(index))).astype(int)
-        assert after.array[tuple(there)] == before.array[index]
-    back = Orient(code=before.geometry.orientation)(after)
-    np.testing.assert_array_equal(back.array, before.array)
-    assert back.geometry.matches(before.geometry, 1e-9)
-
-
-def test_left_is_left() -> None:
-    axial = Geometry.regular((2, 3, 4), 1.0)
-    values = axial.to_world(np.moveaxis(np.indices(axial.shape), 0, -1))[..., 0]  # grows to the patient's left
-    after = Orient(code="SPR")(Image(values, ("z", "y", "x"), axial))
-    assert (np.diff(after.array, axis=2) < 0).all()
-
-
-def test_orient_of_a_plane() -> None:
-    plane = Geometry.regular((3, 4), 1.0)
-    assert plane.orientation == "PL"
-    assert Orient(code="RAS")(Image(np.zeros((3, 4)), ("y", "x"), plane)).geometry.orientation == "RA"
-
-
-@pytest.mark.parametrize("code", ["SP", "SSL", "XYZ", "SPLA"])
-def test_impossible_codes(code: str) -> None:
-    with pytest.raises(ParameterError, match="three letters"):
-        Orient(code=code)
-
-
-@pytest.mark.parametrize("fill, value", [("edge", None), (None, -1000), (12, 12)])
-def test_pad_fill(fill: object, value: int | None) -> None:
-    before = image()
-    after = Pad(before=0, after=2, fill=fill)(before)
-    assert after.dtype == before.dtype
-    corner = int(after.array[-1, -1, -1])
-    assert corner == (int(before.array[-1, -1, -1]) if value is None else value)
-
-
-def test_pad_refuses_what_does_not_fit() -> None:
-    with pytest.raises(ParameterError, match="whole numbers"):
-        Pad(fill=0.5)(image())
-    with pytest.raises(ParameterError, match="0 samples or more"):
-        Pad(before=-1)
-
-
-def test_calibrate_a_photograph() -> None:
-    photo = Image(np.zeros((5, 6), np.uint8), ("y", "x"), Geometry.pixels((5, 6)))
-    after = Calibrate(spacing=(0.2, 0.1))(photo)
-    assert after.geometry.unit == "mm" and after.geometry.spacing == pytest.approx((0.2, 0.1))
-    assert after.dtype == np.uint8 and not after.provenance.notes
-    again = Calibrate(spacing=0.3)(after)
-    assert "was replaced by 0.3 x 0.3 mm" in again.provenance.notes[0]
-    with pytest.raises(ParameterError, match="more than 0"):
-        Calibrate(spacing=0)
