@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from tests.io.dicom.samples import PYDICOM, inspect, nifti, read, worst_difference
 
 from isocenter.core.labels import MaskStack
 from isocenter.io.budget import Budget
 from isocenter.io.dicom.dataset import open_file
 from isocenter.io.dicom.layout import layout
 from isocenter.io.dicom.pixels import locate, stored
+from tests.io.dicom.samples import PYDICOM, inspect, nifti, read, worst_difference
 
 Shared = Callable[[str], Path]
 ZOO = "data/dicom_zoo"

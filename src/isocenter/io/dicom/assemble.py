@@ -5,17 +5,19 @@ This is the only place of the package where the samples of an image are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.io.dicom.colour import Palette, to_rgb
+from isocenter.io.dicom.decoder import decoders
 from isocenter.io.dicom.frame import Frame
 from isocenter.io.dicom.pixels import Pixels, stored
 from isocenter.io.dicom.rescale import Rescale, into, result_dtype
-from isocenter.io.dicom.stacks import Stack
+from isocenter.io.dicom.stacks import Recipe, Stack
 
 __all__ = ["FrameReader", "volume_array", "volume_dtype"]
 
@@ -23,9 +25,16 @@ _CHUNK = 32 << 20
 
 
 class FrameReader:
-    """Stored frames one at a time; a multi-frame file is read in large pieces."""
+    """Stored frames one at a time.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    ahead
+        Read a multi-frame file in large pieces.
+    """
+
+    def __init__(self, ahead: bool = True) -> None:
+        self._ahead = ahead
         self._of: Pixels | None = None
         self._from = 0
         self._held: npt.NDArray[Any] | None = None
@@ -36,7 +45,8 @@ class FrameReader:
         if self._held is None or self._of is not pixels or not self._from <= index < self._from + len(self._held):
             form = pixels.layout
             whole = pixels.deflated or form.allocated in (1, 12)
-            count = form.frames if whole else max(1, min(form.frames - index, _CHUNK // max(form.frame_bytes, 1)))
+            count = max(1, min(form.frames - index, _CHUNK // max(form.frame_bytes, 1))) if self._ahead else 1
+            count = form.frames if whole else count
             self._of, self._from, self._held = pixels, 0 if whole else index, None
             self._held, self._photometric = stored(pixels, range(self._from, self._from + count))
         return self._held[index - self._from], self._photometric
@@ -100,23 +110,39 @@ def _filled(stacks: Sequence[Stack], factor: float, palette: Palette | None, dty
     depth = len(stacks[0].recipes)
     shape = (len(stacks), depth, *stacks[0].frames[0].size, channels)
     out = np.empty((shape[0], channels, *shape[1:4]), dtype)
-    reader = FrameReader()
-    for t, stack in enumerate(stacks):
-        for z, recipe in enumerate(stack.recipes):
-            target = out[t, :, z]
-            if len(recipe) == 1 and channels == 1:
-                _one(target[0], reader, stack.frames[recipe[0][0]], factor)
-            elif channels == 1:
-                _mixed(target[0], reader, [(stack.frames[k], w) for k, w in recipe], factor)
-            else:
-                samples, photometric = reader.frame(stack.frames[recipe[0][0]])
-                target[...] = np.moveaxis(to_rgb(samples, photometric, palette), -1, 0)
+    jobs = [(out[t, :, z], stack, recipe) for t, stack in enumerate(stacks) for z, recipe in enumerate(stack.recipes)]
+    _each(lambda reader, job: _slice(job[0], reader, job[1], job[2], factor, palette), jobs, layout_of=stacks[0].frames[0].pixels)
     if channels == 1:
         out = out[:, 0]
     drop = tuple(
         a for a, n, keep in ((0, len(stacks), False), (out.ndim - 3, depth, stacks[0].geometry.ndim == 3)) if n == 1 and not keep
     )
     return out.reshape([n for a, n in enumerate(out.shape) if a not in drop])
+
+
+def _each(work: Callable[[FrameReader, Any], None], jobs: Sequence[Any], layout_of: Pixels) -> None:
+    """Do all jobs, several at once where frames are decoded by children; each writes into a place of its own."""
+    if layout_of.syntax.codec not in ("jpeg", "jpeg-ls", "jpeg-2000") or len(jobs) < 2:
+        reader = FrameReader()
+        for job in jobs:
+            work(reader, job)
+        return
+    with ThreadPoolExecutor(decoders()) as threads:
+        for done in [threads.submit(work, FrameReader(ahead=False), job) for job in jobs]:
+            done.result()
+
+
+def _slice(
+    target: npt.NDArray[Any], reader: FrameReader, stack: Stack, recipe: Recipe, factor: float, palette: Palette | None
+) -> None:
+    """Fill one slice of shape (channels, rows, columns)."""
+    if len(target) > 1:
+        samples, photometric = reader.frame(stack.frames[recipe[0][0]])
+        target[...] = np.moveaxis(to_rgb(samples, photometric, palette), -1, 0)
+    elif len(recipe) == 1:
+        _one(target[0], reader, stack.frames[recipe[0][0]], factor)
+    else:
+        _mixed(target[0], reader, [(stack.frames[k], w) for k, w in recipe], factor)
 
 
 def _one(target: npt.NDArray[Any], reader: FrameReader, frame: Frame, factor: float) -> None:

@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import FormatError
+from isocenter.core.operation import default_threads
 from isocenter.io.dicom.layout import Layout
 from isocenter.io.dicom.transfer import Syntax
 from isocenter.io.dicom.words import clean
 
-__all__ = ["decode_frame"]
+__all__ = ["decode_frame", "decoders"]
 
 _WORKER = Path(__file__).with_name("decode_worker.py")
 _BASE_SECONDS = 8.0
@@ -109,15 +110,69 @@ class _Child:
         self.process.wait()
 
 
-_lock = threading.Lock()
-_child: _Child | None = None
+class _Pool:
+    """Idle children, and how many there may be."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.limit = decoders()
+        self.free = threading.BoundedSemaphore(self.limit)
+        self.idle: list[_Child] = []
+        self.lock = threading.Lock()
+
+    def take(self) -> _Child:
+        """Return a child that waits for work, a new one where none does."""
+        self.free.acquire()
+        with self.lock:
+            while self.idle:
+                child = self.idle.pop()
+                if child.process.poll() is None:
+                    return child
+                child.close()
+        try:
+            return _Child()
+        except OSError:
+            self.free.release()
+            raise
+
+    def give(self, child: _Child, sound: bool) -> None:
+        """Take a child back, or end it where it misbehaved."""
+        if sound:
+            with self.lock:
+                self.idle.append(child)
+        else:
+            child.close()
+        self.free.release()
+
+    def close(self) -> None:
+        """End all idle children."""
+        with self.lock:
+            for child in self.idle:
+                child.close()
+            self.idle.clear()
+
+
+_pool: _Pool | None = None
+_pool_lock = threading.Lock()
+
+
+def decoders() -> int:
+    """Return how many frames may be decoded at once."""
+    return min(4, default_threads())
+
+
+def _children() -> _Pool:
+    """Return the pool of this process; one that was forked starts its own."""
+    global _pool
+    with _pool_lock:
+        if _pool is None or _pool.owner != os.getpid():
+            _pool = _Pool()
+        return _pool
 
 
 def _stop() -> None:
-    global _child
-    if _child is not None:
-        _child.close()
-        _child = None
+    if _pool is not None and _pool.owner == os.getpid():
+        _pool.close()
 
 
 atexit.register(_stop)
@@ -145,23 +200,22 @@ def decode_frame(stream: bytes, form: Syntax, layout: Layout, frame: int, path: 
     FormatError
         If it cannot be decoded, within the time and memory that its size deserves.
     """
-    global _child
     request = {
         "syntax": form.uid, "rows": layout.rows, "columns": layout.columns, "samples": layout.samples, "allocated": layout.allocated,
         "stored": layout.stored, "signed": layout.signed, "photometric": layout.photometric,
         "memory": _BASE_MEMORY + 8 * layout.frame_bytes,
     }  # fmt: skip
     seconds = _BASE_SECONDS + layout.frame_bytes * _SECONDS_PER_BYTE
-    with _lock:
-        if _child is None or _child.owner != os.getpid() or _child.process.poll() is not None:
-            _stop()
-            _child = _Child()
-        try:
-            answer, data = _child.ask(request, stream, 2 * layout.frame_bytes, seconds)
-            problem = answer.get("error")
-        except (_FailedError, OSError, ValueError, KeyError) as error:
-            _stop()
-            problem = f"the decoder {error}" if isinstance(error, _FailedError) else "the decoder answered nonsense"
+    pool = _children()
+    child = pool.take()
+    sound = False
+    try:
+        answer, data = child.ask(request, stream, 2 * layout.frame_bytes, seconds)
+        problem, sound = answer.get("error"), True
+    except (_FailedError, OSError, ValueError, KeyError) as error:
+        problem = f"the decoder {error}" if isinstance(error, _FailedError) else "the decoder answered nonsense"
+    finally:
+        pool.give(child, sound)
     if problem is not None:
         raise FormatError(
             f"{clean(path)}: frame {frame + 1} cannot be decoded as {form.name} ({clean(problem, 160)}): expected a whole codestream; "

@@ -22,6 +22,7 @@ from isocenter.io.dicom.layout import has_pixels
 from isocenter.io.dicom.member import Member, member
 from isocenter.io.dicom.pet import uptake
 from isocenter.io.dicom.picture import Calibration, calibration, frame_times, picture_item
+from isocenter.io.dicom.pixels import full_check
 from isocenter.io.dicom.volume import Header, check_one_series, series_name, volume_items
 from isocenter.io.dicom.words import clean
 from isocenter.io.inventory import Item, Refusal, Repair
@@ -31,6 +32,7 @@ __all__ = ["inspect_files", "refusal_kind", "sniff"]
 _Kind = Literal["geometry", "format", "budget", "content", "unsupported"]
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+_FEW = 4  # files of a series up to which compressed frames are checked when they are inspected, not when they are loaded
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 
@@ -183,6 +185,9 @@ def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[lis
         )
         return [], [Refusal(path, reason, refusal_kind(error)), *refusals[1:]]
     try:
+        if len(series.members) <= _FEW:
+            for one in series.members:
+                full_check(one.pixels)
         members = check_one_series(series.members, name)
         placed = [m for m in members if m.frames]
         items: list[Item] = []

@@ -122,7 +122,9 @@ def _whole(file: File, keyword: str, low: int, high: int, default: int | None = 
 
 def _described(file: File) -> Layout:
     data, path = file.data, file.path
-    tag = next(t for t in (PIXELS, FLOATS, DOUBLES) if t in data.elements)
+    tag = next((t for t in (PIXELS, FLOATS, DOUBLES) if t in data.elements), None)
+    if tag is None:
+        raise FormatError(f"{clean(path)}: PixelData (7FE0,0010) is missing: expected pixels; fetch the file again.")
     floating = tag != PIXELS
     samples = _whole(file, "SamplesPerPixel", 1, 4, 1 if floating else None)
     rows, columns = _whole(file, "Rows", 1, 65535), _whole(file, "Columns", 1, 65535)

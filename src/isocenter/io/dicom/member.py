@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocenter.core.errors import FormatError, GeometryError
+from isocenter.core.errors import GeometryError
 from isocenter.io.budget import Budget
 from isocenter.io.dicom import values
 from isocenter.io.dicom.clocks import clocks

@@ -26,10 +26,10 @@ from isocenter.io.dicom.layout import DOUBLES, FLOATS, PIXELS, Layout
 from isocenter.io.dicom.transfer import Syntax
 from isocenter.io.dicom.words import clean
 
-__all__ = ["Pixels", "locate", "quick_check", "stored"]
+__all__ = ["Pixels", "full_check", "locate", "quick_check", "stored"]
 
 Array = npt.NDArray[Any]
-_CHECK_BYTES = 4 << 20  # compressed bytes of a file up to which every frame is checked when it is inspected
+_CHECK_BYTES = 4 << 20  # compressed bytes of a file up to which `full_check` looks at every frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +74,36 @@ def locate(file: File, layout: Layout) -> Pixels:
 
 
 def quick_check(file: File, pixels: Pixels) -> None:
-    """Check compressed frames without decoding them: the first one, and all of a small file.
+    """Compare the codestream of the first frame with the dataset, without decoding it.
 
     Raises
     ------
     FormatError
-        If a codestream contradicts the dataset or is cut short.
+        If it contradicts the dataset or is cut short.
     """
-    if pixels.extents is None:
+    if pixels.extents is not None:
+        stream = b"".join(file.data.view.bytes(start, length) for start, length in pixels.extents[0])
+        check_frame(stream, pixels.syntax, pixels.layout, 0, pixels.path)
+
+
+def full_check(pixels: Pixels) -> None:
+    """Check every frame of a small compressed file; those that unpack in this process are unpacked.
+
+    Raises
+    ------
+    FormatError
+        If a codestream contradicts the dataset, is cut short, or unpacks to another size.
+    """
+    if pixels.extents is None or sum(length for extent in pixels.extents for _, length in extent) > _CHECK_BYTES:
         return
-    total = sum(length for extent in pixels.extents for _, length in extent)
-    frames = range(len(pixels.extents)) if total <= _CHECK_BYTES else range(1)
-    for k in frames:
-        stream = b"".join(file.data.view.bytes(start, length) for start, length in pixels.extents[k])
-        check_frame(stream, pixels.syntax, pixels.layout, k, pixels.path)
-        if pixels.syntax.codec == "rle" and total <= _CHECK_BYTES // 8:
-            _rle(stream, pixels, k)
-        elif pixels.syntax.codec == "deflate" and total <= _CHECK_BYTES // 8:
-            _inflated(stream, pixels, k)
+    with _Source(pixels) as source:
+        for k, extent in enumerate(pixels.extents):
+            stream = b"".join(source.read(start, length) for start, length in extent)
+            check_frame(stream, pixels.syntax, pixels.layout, k, pixels.path)
+            if pixels.syntax.codec == "rle":
+                _rle(stream, pixels, k)
+            elif pixels.syntax.codec == "deflate":
+                _inflated(stream, pixels, k)
 
 
 def stored(pixels: Pixels, frames: Sequence[int] | None = None) -> tuple[Array, str]:

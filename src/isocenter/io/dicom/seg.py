@@ -30,7 +30,7 @@ from isocenter.io.dicom.frame import Plane
 from isocenter.io.dicom.identity import facts, identity, key, patient_key, text_problems, uid
 from isocenter.io.dicom.layout import Layout, layout
 from isocenter.io.dicom.multiframe import Groups
-from isocenter.io.dicom.pixels import Pixels, locate, quick_check
+from isocenter.io.dicom.pixels import Pixels, full_check, locate
 from isocenter.io.dicom.plane import plane
 from isocenter.io.dicom.rtstruct import referenced_image, slot_of
 from isocenter.io.dicom.words import clean
@@ -63,7 +63,7 @@ def seg_item(file: File, images: Sequence[Item], budget: Budget) -> Item:
     data = file.data
     form = layout(file, budget)
     pixels = locate(file, form)
-    quick_check(file, pixels)
+    full_check(pixels)
     kind = values.text(data, "SegmentationType", "BINARY").upper()
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP") or form.samples != 1:
         raise FormatError(

@@ -115,7 +115,7 @@ def _part(frames: list[Frame], name: str, frame_uid: str | None, repair: Repair 
             return [_timed(part, name, frame_uid, label) for label, part in parts]
         except GeometryError as error:
             # What is wrong with the finest division says more than "several slices at one position".
-            reason = reason if distinct or parts is not kinds and len(kinds) > 1 else error
+            reason = reason if distinct or (parts is not kinds and len(kinds) > 1) else error
     if repair is None:
         raise reason
     parts = [("", frames)] if distinct else kinds
