@@ -94,5 +94,7 @@ HOSTILE = [
     "$\\frac{1}{$ %(x)s {0} \\x",
     "\u4e2d\u6587 \u0627\u0644\u0639\u0631\u0628\u064a\u0629 \u05e2\u05d1\u05e8\u05d9\u05ea \U0001f600",
     "line one\nline two\r\nthree\u2028four",
+    "a\n" * 1500,
+    "W" * 3000 + " " + "\n" * 3000,
     "",
 ]

@@ -12,6 +12,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isocenter.core.errors import ParameterError
 from isocenter.core.provenance import Provenance, StepRecord
@@ -304,3 +306,18 @@ def test_the_case_flow_counts_every_case() -> None:
     none = case_flow([], [("x", "bad")])
     assert any(isinstance(b, Notice) and b.level == "problem" for b in none)
     assert len(case_flow([])) == 1
+
+
+_PIECES = st.sampled_from([*"aW \n<&>\"'-=\t", "\x00", "\u202e", "\u0301", "\u4e2d", "\u05d0"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(_PIECES, max_size=60).map("".join), st.integers(1, 60), st.integers(1, 9))
+def test_any_text_fits_into_both(text: str, times: int, columns: int) -> None:
+    long = text * times
+    table = Table((long,) * columns, ((long,) * columns,) * 4, long)
+    numbers = (KeyNumber(long, long, long, long),) * columns
+    blocks = (table, KeyValues(((long, long),)), *full(long).sections[0].blocks)
+    report = Report(long, long, (long,), numbers, (Notice(long),), None, (Section(long, blocks),), Footer((long,)))
+    assert pdf(report).startswith(b"%PDF-")
+    parsed(html(report))

@@ -44,6 +44,7 @@ _WIDTH = A4[0] - 36 * mm
 _TALLEST = 165 * mm  # of a figure
 _MOST_ROWS = 400
 _MOST_COLUMNS = 7
+_MOST_LINES = 24  # that are broken where the text says so
 _CELL = 400  # characters; a row must fit on a page
 _FALLBACK = ("IsocenterSans", "IsocenterSans-Bold")
 
@@ -147,7 +148,9 @@ def _markup(text: Any, bold: bool = False, limit: int = 2000) -> str:
     """Return text escaped for a paragraph, characters that Helvetica lacks marked for the fallback font."""
     known = _fonts()[int(bold)]
     parts: list[tuple[bool, str]] = []
-    for character in clean(number(text), limit):
+    lines = clean(number(text), limit).split("\n")
+    # A row of a table cannot be broken: more lines than a page takes run on as one.
+    for character in "\n".join([*lines[:_MOST_LINES], " ".join(lines[_MOST_LINES:])]).rstrip():
         plain = _in_helvetica(character)
         shown = character if plain or ord(character) in known else "\u25a1"
         if parts and parts[-1][0] == plain:
@@ -157,6 +160,10 @@ def _markup(text: Any, bold: bool = False, limit: int = 2000) -> str:
     face = _FALLBACK[int(bold)]
     made = (escape(part) if plain else f'<font name="{face}">{escape(part)}</font>' for plain, part in parts)
     return "".join(made).replace("\n", "<br/>")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _in_helvetica(character: str) -> bool:
@@ -173,14 +180,12 @@ def _text(text: Any, style: str = "body", limit: int = 2000) -> Text:
 
 def _line(canvas: Canvas, x: float, y: float, text: str, size: float, width: float, right: bool = False) -> None:
     """Write one line of small text, cut where it is too long."""
-    paragraph = Text(
-        _markup(" ".join(text.split()), limit=110), _style("line", size, size + 2, _MUTED, alignment=2 if right else 0)
-    )
+    paragraph = Text(_markup(_one_line(text), limit=110), _style("line", size, size + 2, _MUTED, alignment=2 if right else 0))
     _, height = paragraph.wrap(width, 40)
     if height <= size + 3:
         paragraph.drawOn(canvas, x, y)
     else:
-        shorter = Text(_markup(" ".join(text.split()), limit=40), paragraph.style)
+        shorter = Text(_markup(_one_line(text), limit=40), paragraph.style)
         shorter.wrap(width, 40)
         shorter.drawOn(canvas, x, y)
 
@@ -249,12 +254,11 @@ def _numbers(numbers: tuple[KeyNumber, ...]) -> Grid:
     across = min(len(numbers), 4 if len(numbers) != 3 else 3)
     cells: list[Any] = []
     for n in numbers:
-        after = (
-            f' <font name="Helvetica" size="9.5" color="#52606d">{_markup(unit(n.unit), limit=30)}</font>' if unit(n.unit) else ""
-        )
-        value = Text(_markup(number(n.value, 3), True, 60) + after, _S["value"])
-        note = [_text(n.note, "label", 120)] if n.note else []
-        cells.append([_text(n.label, "label", 120), value, *note])
+        after = _markup(_one_line(unit(n.unit)), limit=30)
+        after = f' <font name="Helvetica" size="9.5" color="#52606d">{after}</font>' if after else ""
+        value = Text(_markup(_one_line(number(n.value, 3)), True, 60) + after, _S["value"])
+        note = [_text(_one_line(n.note), "label", 120)] if n.note else []
+        cells.append([_text(_one_line(n.label), "label", 120), value, *note])
     cells += [""] * (-len(cells) % across)
     rows = [cells[k : k + across] for k in range(0, len(cells), across)]
     looks = [

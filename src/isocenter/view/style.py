@@ -6,7 +6,6 @@ user's settings reaches a figure, so that equal input gives equal bytes.
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -133,10 +132,7 @@ def pixels(figure: Figure) -> npt.NDArray[np.uint8]:
     """Return a drawn figure as uint8 RGB, shape (rows, columns, 3)."""
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)  # blank() made it
-    with warnings.catch_warnings():
-        # legible() has replaced what the font lacks; combining characters may still ask for a missing ligature.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        canvas.draw()
+    canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 

@@ -12,6 +12,7 @@ Unicode Standard Annex 9 (bidirectional algorithm), explicit formatting characte
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from typing import Any
 
@@ -47,7 +48,7 @@ def clean(text: Any, limit: int = 2000) -> str:
     -------
     str
         Control and text-direction characters are replaced by U+FFFD (so that tampering stays visible), other
-        invisible characters are dropped, newlines and tabs are kept.
+        invisible characters are dropped, newlines and tabs are kept, of several blank lines one.
     """
     raw = str(text)
     kept: list[str] = []
@@ -65,7 +66,7 @@ def clean(text: Any, limit: int = 2000) -> str:
             continue
         else:
             kept.append(character)
-    result = "".join(kept)
+    result = re.sub(r"\n{3,}", "\n\n", "".join(kept))
     if len(result) > limit or len(raw) > 4 * limit:
         shown = result[:limit]
         return f"{shown} \u2026 ({len(raw) - len(shown)} more characters)"
