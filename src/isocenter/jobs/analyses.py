@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isocenter import studies
-from isocenter.core.errors import SpecError
-from isocenter.io.door import Case
+from isocenter.core.errors import ContentError, GridMismatchError, MissingInputError, SpecError
+from isocenter.io.door import Case, inspect
 from isocenter.io.inventory import Item
 from isocenter.jobs.choose import Candidate, choose, load_study
 from isocenter.jobs.words import describe_modality
 from isocenter.pipeline.spec import Input, Pipeline, load
 
-__all__ = ["Analysis", "analyses_of", "find_study"]
+__all__ = ["Analysis", "analyses_of", "find_study", "give_masks"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ def analyses_of(
         Items of one imaging study.
     study
         A study to use whatever the images are; None chooses by modality, body part and content.
-    masks
-        Mask files that come along.
     """
     images = [item for item in case.items if item.kind == "image"]
     marks = [item for item in case.items if item.kind in ("labels", "contours")]
@@ -92,7 +90,7 @@ def analyses_of(
         used.update(id(mark) for mark in own)
         items = tuple(dataclasses.replace(item, name=slot) for slot, item in slots.items()) + tuple(own)
         label = case.pseudonym if len(bound) == 1 else f"{case.pseudonym}-{'-'.join(i.name for i in slots.values())}"
-        result.append(Analysis(label.replace("_", "-"), Case(case.pseudonym, items), name, why, dict(masks or {})))
+        result.append(Analysis(label.replace("_", "-"), Case(case.pseudonym, items), name, why))
     left += [
         f"{mark.name} ({mark.format}) refers to no image of this input and was not measured."
         for mark in marks
@@ -168,3 +166,37 @@ def _belongs(mark: Item, images: Sequence[Item], single: bool) -> bool:
     ):
         return True
     return single
+
+
+def give_masks(analyses: Sequence[Analysis], masks: Mapping[str, Path]) -> list[Analysis]:
+    """Return the analyses with every mask file given to those whose image it lies on.
+
+    Raises
+    ------
+    MissingInputError
+        If a mask file does not exist.
+    InputError
+        If a mask cannot be read, or lies on the grid of none of the images.
+    """
+    given: list[dict[str, Path]] = [{} for _ in analyses]
+    for name, path in masks.items():
+        if not path.exists():
+            raise MissingInputError(f"No mask file at '{path}' (--mask {name}=...): expected the path of a label image.")
+        found = inspect(path)
+        if not found.items:
+            reason = found.refusals[0].reason if found.refusals else "it holds no labels"
+            raise ContentError(f"Mask '{path}' (--mask {name}=...) cannot be read: {reason}")
+        grid = found.items[0].spec.geometry
+        used = False
+        for analysis, own in zip(analyses, given, strict=True):
+            images = [i.spec.geometry for i in analysis.case.items if i.kind == "image" and i.spec.geometry is not None]
+            if grid is not None and any(one.with_frame(None).matches(grid.with_frame(None), mm=0.1) for one in images):
+                own[name] = path
+                used = True
+        if not used and analyses:
+            first = next(i.spec.geometry for i in analyses[0].case.items if i.kind == "image")
+            raise GridMismatchError(
+                f"Mask '{path}' (--mask {name}=...) lies on another grid ({grid}) than the image ({first}): expected one grid; "
+                "resample it with: isocenter apply resample.to_grid MASK IMAGE -o NEW"
+            )
+    return [dataclasses.replace(analysis, masks=own) for analysis, own in zip(analyses, given, strict=True)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.errors import ContentError, InputError
+from isocenter.core.errors import ContentError, GridMismatchError, InputError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.points import Mesh
@@ -102,6 +102,10 @@ def write_mesh_groups(outputs: Outputs, groups: Mapping[str, list[Mesh]]) -> Non
             write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot, "surfaces"))
 
 
+#: A structured report of more regions than this serves nobody and takes minutes; the tables hold them all.
+_MOST_REPORTED = 60
+
+
 def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], regions: Mapping[str, str], image_slot: str) -> None:
     """Write SEG and SR objects that go back to the archive.
 
@@ -127,16 +131,22 @@ def write_dicom(outputs: Outputs, study: Study, identity: Mapping[str, Any], reg
         if not empty:
             path = outputs.path(f"dicom/seg-{file_part(name)}.dcm", name, "DICOM SEG")
             try:
-                written.append(write_seg(value, identity, path, description=name.replace("_", " ")))
-            except ContentError as error:
+                description = name.replace("_", " ")
+                written.append(write_seg(value, identity, path, grid=image.geometry, description=description))
+            except (ContentError, GridMismatchError) as error:
                 outputs.drop(path, f"No DICOM SEG of '{name}': {error}")
                 continue
         measured += [study[slot] for slot, region in regions.items() if region == name and slot in study.slots]
-    if not any(table.rows for table in measured):
+    few = [table for table in measured if 0 < len(table.rows) <= _MOST_REPORTED]
+    if any(len(table.rows) > _MOST_REPORTED for table in measured):
+        outputs.notes.append(
+            f"Tables of more than {_MOST_REPORTED} regions are not repeated in the DICOM SR; they stand in tables/."
+        )
+    if not few:
         return
     path = outputs.path("dicom/sr.dcm", "", "DICOM SR")
     try:
-        write_sr([table for table in measured if table.rows], identity, path, segmentations=written, description="Measurements")
+        write_sr(few, identity, path, segmentations=written, description="Measurements")
     except ContentError as error:
         outputs.drop(path, f"No DICOM SR: {error}")
 

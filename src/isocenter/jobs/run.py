@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.errors import ContentError, IsocenterError, MissingInputError, SpecError
+from isocenter.core.errors import ContentError, IsocenterError, SpecError
 from isocenter.core.operation import default_threads
 from isocenter.io import door
-from isocenter.jobs.analyses import Analysis, analyses_of, find_study
+from isocenter.jobs.analyses import Analysis, analyses_of, find_study, give_masks
 from isocenter.jobs.case import CaseResult, Task, analyse, plan_of
 from isocenter.jobs.cohort import write_cohort
 from isocenter.jobs.lock import Lock
@@ -154,14 +154,11 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Pre
         found = door.inspect(path, repair=options.repair)
         cases.extend(door.cases(found))
         refused.extend((_shown(refusal.path, Path(path)), refusal.reason) for refusal in found.refusals)
-    for name, mask in options.masks.items():
-        if not mask.exists():
-            raise MissingInputError(f"No mask file at '{mask}' (--mask {name}=...): expected the path of a label image.")
     analyses: list[Analysis] = []
     unused: list[str] = []
     for case in cases:
         try:
-            own, left = analyses_of(case, options.study, options.masks)
+            own, left = analyses_of(case, options.study)
         except SpecError:
             raise
         except IsocenterError as error:
@@ -169,6 +166,7 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Pre
             continue
         analyses.extend(own)
         unused.extend(left)
+    analyses = give_masks(analyses, options.masks)
     tasks: list[Task] = []
     planned: list[Planned] = []
     failures: list[IsocenterError] = []
