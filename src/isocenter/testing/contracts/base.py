@@ -180,7 +180,7 @@ class _Runner:
             try:
                 self.rule.function(example)
             except ContractViolation as violation:
-                raise ContractViolation(f"{_shown(example)} breaks '{self.rule.name}': {violation}") from violation
+                raise ContractViolation(f"{_shown(example)} breaks '{self.rule.name}': {violation}") from violation.__cause__
 
 
 def _shown(example: Operation) -> str:
