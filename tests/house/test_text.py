@@ -36,7 +36,6 @@ def test_no_file_names_a_machine(word: str) -> None:
 
 #: Longer than 400 lines, each with the reason why it is one subject all the same.
 LONG = {
-    "src/isocenter/core/families.py": "sixteen families of one shape, read side by side",
     "src/isocenter/core/geometry.py": "one value with all that derives from it",
 }
 

@@ -109,6 +109,8 @@ class Context:
         Of the image.
     region
         Bool array on the same grid that restricts or is measured, or None.
+    box
+        Where an extractor is handed its region cropped: the part of the grid that `region` covers; None: all of it.
     reference
         The second array of a reference filter or metric (on the same grid), or None.
     target, transform, labels
@@ -125,6 +127,7 @@ class Context:
     modality: str | None = None
     quantity: str | None = None
     region: npt.NDArray[np.bool_] | None = None
+    box: tuple[slice, ...] | None = None
     reference: npt.NDArray[Any] | None = None
     target: Geometry | None = None
     transform: Any = None

@@ -36,12 +36,15 @@ class Column:
         Identifier in a standard, ``IBSI:RNU0`` for instance; empty where there is none.
     summary
         What it is, in a few words.
+    tag
+        Name of the column in reference tables, ``cm_joint_max_3D_avg`` for instance; empty where there is none.
     """
 
     name: str
     unit: str = "1"
     standard: str = ""
     summary: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True)
