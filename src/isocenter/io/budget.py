@@ -79,6 +79,8 @@ class Budget:
         Files of one folder, all levels together.
     max_entries
         Entries of one archive.
+    max_unpacked
+        Bytes of all entries of one archive, unpacked to a temporary folder.
     seconds
         Time for decoding one item.
     verify_bytes
@@ -95,8 +97,9 @@ class Budget:
     ratio_floor: int = 128 * MIB
     max_files: int = 1_000_000
     max_entries: int = 50_000
+    max_unpacked: int = 32 * GIB
     seconds: float = 120.0
-    verify_bytes: int = 512 * MIB
+    verify_bytes: int = 256 * MIB
 
     def _refuse(self, path: Path, what: str, asked: str, allowed: str) -> BudgetError:
         return BudgetError(

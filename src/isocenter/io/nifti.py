@@ -24,6 +24,7 @@ from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.operation import Spec
 from isocenter.io import nifti_extension
 from isocenter.io.budget import Budget
+from isocenter.io.facts import segments as segments_of
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.lazy import sourced
 from isocenter.io.nifti_header import LABEL_INTENT, SIZES, Header, parse, size_of
@@ -95,9 +96,9 @@ class _Volume:
     def kind(self) -> str:
         """Noun that loading gives."""
         whole = self.voxels.dtype.kind in "iu" and "c" not in self.dims
-        if self.facts.get("masks") and nifti_extension.segments(self.facts):
+        if self.facts.get("masks") and segments_of(self.facts):
             return "MaskStack"
-        labelled = self.header.intent == LABEL_INTENT or nifti_extension.segments(self.facts) is not None
+        labelled = self.header.intent == LABEL_INTENT or segments_of(self.facts) is not None
         return "LabelMap" if labelled and whole and self.voxels.dtype.itemsize <= 4 else "Image"
 
     @property
@@ -135,7 +136,7 @@ class _Volume:
         full = dict(zip(DIMS, array.shape, strict=True))
         array = array.reshape([full[d] for d in self.dims])
         notes = [*[p.sentence() for p in self.problems], *notes]
-        table = nifti_extension.segments(self.facts)
+        table = segments_of(self.facts)
         if self.kind == "MaskStack" and table is not None and "c" in self.dims and len(table) == full["c"]:
             masks = MaskStack(array != 0, tuple(d for d in self.dims if d != "c"), self.geometry, table)
             return sourced(masks, NAME, notes)

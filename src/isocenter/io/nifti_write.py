@@ -8,22 +8,22 @@ R.W. Cox et al., NIfTI-1 data format (nifti1.h).
 from __future__ import annotations
 
 import gzip
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.core.errors import UnsupportedError, WriteError
+from isocenter.core.errors import UnsupportedError
 from isocenter.core.image import DIMS, SPATIAL, Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.io import atomic, nifti_extension
+from isocenter.io.facts import describe
 from isocenter.io.nifti_header import CODES, LABEL_INTENT, SIZES, VECTOR_INTENT, Header, pack
 from isocenter.io.nifti_space import from_grid
-from isocenter.io.streams import Stream
+from isocenter.io.reread import same_bytes
 
 __all__ = ["write"]
 
@@ -44,7 +44,7 @@ def _compose(value: Image | MaskStack, path: Path) -> tuple[bytes, npt.NDArray[A
     array: npt.NDArray[Any] = np.asarray(value.array)
     masks = isinstance(value, MaskStack)
     dims: tuple[str, ...] = ("c", *value.dims) if masks else value.dims
-    facts = nifti_extension.describe(value, dims)
+    facts = describe(value, dims)
     if masks:
         facts["masks"] = True
     array = _storable(array, path)
@@ -87,25 +87,6 @@ def _sink(path: Path, handle: BinaryIO) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, packed)
 
 
-def _rereads(expected: bytes, size: int, coding: str) -> Callable[[Path], None]:
-    def check(temporary: Path) -> None:
-        hasher = hashlib.sha256()
-        with Stream(temporary, "gzip" if coding == "gzip" else "raw") as stream:
-            left = size
-            while left:
-                piece = stream.read(min(left, 1 << 22))
-                if not piece:
-                    break
-                hasher.update(piece)
-                left -= len(piece)
-            if left or stream.surplus() or hasher.digest() != expected:
-                raise WriteError(
-                    f"{temporary.name}: the disk gave back other bytes than were written; nothing was kept: check the disk."
-                )
-
-    return check
-
-
 def write(value: Any, path: Path) -> None:
     """Write an image, label map or mask stack.
 
@@ -134,10 +115,8 @@ def write(value: Any, path: Path) -> None:
         raise UnsupportedError(f"{path.name}: NIfTI is written as .nii or .nii.gz: expected one of these suffixes.")
     head, array = _compose(value, path)
     voxels = array.reshape(-1).view(np.uint8).data if array.size else b""
-    hasher = hashlib.sha256(head)
-    hasher.update(voxels)
-    coding = "gzip" if path.name.lower().endswith(".gz") else "raw"
-    check = _rereads(hasher.digest(), len(head) + array.nbytes, coding)
+    coding: Literal["raw", "gzip"] = "gzip" if path.name.lower().endswith(".gz") else "raw"
+    check = same_bytes(voxels, array.nbytes, 0, coding, head)
     with atomic.replacing(path, check) as handle, _sink(path, handle) as sink:
         sink.write(head)
         sink.write(voxels)

@@ -7,6 +7,7 @@ ends early, has a wrong check sum or goes on after its end is named as such.
 from __future__ import annotations
 
 import bz2
+import lzma
 import zlib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,21 +19,27 @@ from isocenter.core.errors import FormatError
 
 __all__ = ["Coding", "Stream", "coding_of"]
 
-Coding = Literal["raw", "gzip", "bzip2", "zlib"]
+Coding = Literal["raw", "gzip", "bzip2", "xz", "zlib"]
 
 CHUNK = 1 << 18
+#: Memory that an xz stream may ask for its dictionary (its highest usual preset takes 65 MiB).
+XZ_MEMORY = 1 << 27
 
 
 def coding_of(head: bytes) -> Coding:
     """Return how a file is compressed, from its first bytes."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
+    if head.startswith(b"\xfd7zXZ\0"):
+        return "xz"
     return "bzip2" if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90") else "raw"
 
 
 def _inflater(coding: Coding) -> Any:
     if coding == "bzip2":
         return bz2.BZ2Decompressor()
+    if coding == "xz":
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
     return zlib.decompressobj(31 if coding == "gzip" else 15)
 
 
@@ -75,14 +82,15 @@ class Stream:
         while not self._ended:
             fed = self._pending or self._file.read(CHUNK)
             starving = not fed
+            keeps = self.coding in ("bzip2", "xz")
             self._pending = b""
             try:
-                # bz2 keeps its own input: it is fed nothing while it has some.
-                needs = self.coding != "bzip2" or self._inflater.needs_input
+                # bz2 and xz keep their own input: they are fed nothing while they have some.
+                needs = not keeps or self._inflater.needs_input
                 out: bytes = self._inflater.decompress(fed if needs else b"", limit)
-            except (zlib.error, OSError, EOFError) as error:
+            except (zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
                 raise self._damaged(f"its {self.coding} data are damaged ({error})") from error
-            self._pending = self._inflater.unconsumed_tail if self.coding != "bzip2" else (b"" if needs else fed)
+            self._pending = (b"" if needs else fed) if keeps else self._inflater.unconsumed_tail
             if self._inflater.eof:
                 self._next_member()
             elif starving and not out:

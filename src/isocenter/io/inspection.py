@@ -1,0 +1,200 @@
+"""Inspection: what lies at a path, from headers and check sums, with a reason for everything that cannot be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from isocenter.core.errors import (
+    BudgetError,
+    ContentError,
+    FormatError,
+    GeometryError,
+    InputError,
+    IsocenterError,
+    MissingInputError,
+    UnsupportedError,
+)
+from isocenter.io import archive, formats
+from isocenter.io.arrange import arrange
+from isocenter.io.budget import Budget
+from isocenter.io.inventory import Inventory, Item, Refusal, Repair
+from isocenter.io.scan import open_regular, scan
+from isocenter.io.text import terminal
+
+__all__ = ["inspect"]
+
+_Reason = Literal["geometry", "format", "budget", "content", "unsupported"]
+_REFUSALS: tuple[tuple[type[InputError], _Reason], ...] = (
+    (GeometryError, "geometry"), (BudgetError, "budget"), (UnsupportedError, "unsupported"), (ContentError, "content"),
+)  # fmt: skip
+
+
+@dataclass
+class _Found:
+    """What an inspection has gathered so far."""
+
+    budget: Budget
+    repair: Repair | None
+    items: list[Item] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+    def refuse(self, path: Path, error: Exception) -> None:
+        """Note why a file cannot be used."""
+        if isinstance(error, IsocenterError):
+            reason = str(error)
+            if path.name not in reason:
+                reason = f"{path.name}: {reason}"
+        elif isinstance(error, OSError):
+            reason = f"{path.name}: cannot be read ({error.strerror or error}): expected a readable file; check its permissions."
+        elif isinstance(error, MemoryError):
+            reason = f"{path.name}: needs more memory than there is: expected a smaller image; read it on a larger machine."
+        else:
+            reason = (
+                f"{path.name}: the file is damaged ({type(error).__name__}: {error}): expected a sound file; get a fresh copy."
+            )
+        kind: _Reason = next((k for cls, k in _REFUSALS if isinstance(error, cls)), "format")
+        self.refusals.append(Refusal(path, terminal(reason, 1000), kind))
+
+
+def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | None = None) -> Inventory:
+    """Return what lies at a path: what can be loaded, what cannot and why, and what was passed over.
+
+    Folders are scanned without following links; archives are unpacked by own rules to a temporary folder that
+    lives as long as their items. Nothing here raises for a bad file: it becomes a refusal.
+
+    Parameters
+    ----------
+    path
+        A file, folder or archive.
+    repair
+        How missing slices of a series are filled; None refuses such a series.
+    budget
+        Limits of one item; default from the memory of this machine.
+
+    Raises
+    ------
+    MissingInputError
+        If nothing stands at the path.
+    """
+    root = Path(path)
+    found = _Found(budget or Budget(), repair)
+    try:
+        mode = root.stat().st_mode
+    except FileNotFoundError:
+        raise MissingInputError(f"{terminal(root)}: there is no such file or folder: check the spelling of the path.") from None
+    except OSError as error:
+        found.refuse(root, error)
+        return Inventory(root, (), tuple(found.refusals))
+    if stat.S_ISDIR(mode):
+        try:
+            files, found.skipped = scan(root, found.budget)
+        except BudgetError as error:
+            found.refuse(root, error)
+            files = []
+        _inspect_files(files, found, alone=False)
+        if not found.items and not found.refusals:
+            found.refuse(
+                root, FormatError(f"{root.name}: no images were found in this folder: expected DICOM, NIfTI, NRRD, PNG ...")
+            )
+    elif stat.S_ISREG(mode):
+        _inspect_files([root], found, alone=True)
+    else:
+        found.refuse(root, UnsupportedError(f"{root.name}: no regular file (a device, pipe or socket): expected an image file."))
+    return Inventory(root, arrange(found.items), tuple(found.refusals), tuple(found.skipped))
+
+
+def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside: str = "") -> None:
+    """Recognise and inspect files that lie together.
+
+    Parameters
+    ----------
+    files
+        The files.
+    found
+        Gathers what comes of them.
+    alone
+        Whether the user named this very file: then it is refused, not skipped, where it is no image.
+    inside
+        Name of the archive they were unpacked from.
+    """
+    dicom: list[Path] = []
+    claimed: set[Path] = set()
+    # Headers before the files that hold their voxels, so that a pair is read once.
+    for path in sorted(files, key=lambda p: (not p.name.lower().endswith((".hdr", ".hdr.gz", ".mhd", ".nhdr")), str(p))):
+        if path in claimed:
+            continue
+        try:
+            head = open_regular(path, formats.HEAD)
+            packed = archive.kind_of(head, path)
+            if packed is not None:
+                if inside:
+                    found.skipped.append((path, "an archive inside an archive (not opened)"))
+                else:
+                    _inspect_archive(path, packed, found)
+                continue
+            chosen, _ = formats.recognise(head, path)
+            if chosen is None:
+                _unknown(path, head, found, alone)
+            elif chosen.name == "dicom":
+                dicom.append(path)
+            else:
+                items = chosen.module().inspect(path, found.budget)
+                found.items.extend(items)
+                claimed.update(p for item in items for p in item.paths)
+        except Exception as error:  # noqa: BLE001 - the border: whatever a decoder raises on bad bytes becomes a refusal
+            found.refuse(path, error)
+    if dicom:
+        _inspect_dicom(dicom, found)
+
+
+def _inspect_dicom(paths: list[Path], found: _Found) -> None:
+    try:
+        from isocenter.io import dicom
+
+        items, refusals = dicom.inspect_files(paths, found.budget, found.repair)
+    except Exception as error:  # noqa: BLE001 - the border, as above
+        found.refuse(paths[0] if len(paths) == 1 else paths[0].parent, error)
+    else:
+        found.items.extend(items)
+        found.refusals.extend(refusals)
+
+
+def _unknown(path: Path, head: bytes, found: _Found, alone: bool) -> None:
+    known = next((what for suffix, what in formats.KNOWN.items() if path.name.lower().endswith(suffix)), None)
+    if alone:
+        if not head:
+            raise FormatError(f"{path.name}: empty file: expected an image; get a fresh copy.")
+        what = known or "not a known image format"
+        raise UnsupportedError(
+            f"{path.name}: {what}: expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, or an archive of them."
+        )
+    found.skipped.append((path, f"{known or 'not an image'}{' (empty)' if not head else ''}"))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Loads an item of an archive, and keeps the unpacked files in place until then."""
+
+    item: Item
+    unpacked: Any
+
+    def __call__(self) -> Any:
+        return self.item.load()
+
+
+def _inspect_archive(path: Path, kind: Any, found: _Found) -> None:
+    unpacked = archive.unpack(path, kind, found.budget)
+    inner = _Found(found.budget, found.repair)
+    files, inner.skipped = scan(unpacked.folder, found.budget)
+    _inspect_files(files, inner, alone=False, inside=path.name)
+    if not inner.items and not inner.refusals:
+        inner.refuse(path, FormatError(f"{path.name}: no images found in this archive: expected DICOM, NIfTI, NRRD, PNG ..."))
+    found.items += [dataclasses.replace(item, load=_Kept(item, unpacked)) for item in inner.items]
+    found.refusals += inner.refusals
+    found.skipped += inner.skipped

@@ -1,0 +1,331 @@
+"""TIFF: read and written; several pages are a stack, a physical pixel size counts only where a microscope states it.
+
+References
+----------
+Adobe, TIFF Revision 6.0; OME-TIFF specification (attributes of the Pixels element); ImageJ's TIFF description.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image as Pillow
+
+from isocenter.core.errors import FormatError, UnsupportedError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import SPATIAL, Image
+from isocenter.core.labels import MaskStack
+from isocenter.io import atomic
+from isocenter.io import facts as facts_of
+from isocenter.io.budget import Budget
+from isocenter.io.inventory import Item, Problem
+from isocenter.io.raster import COLOURS, Picture, decoding, picture_spec, pillow_array
+from isocenter.io.tiff_pages import Page, pages
+
+__all__ = ["NAME", "SUFFIXES", "inspect", "sniff", "write"]
+
+NAME = "tiff"
+SUFFIXES: tuple[str, ...] = (".tif", ".tiff", ".svs")
+MILLIMETRES = {
+    "\u00b5m": 1e-3, "\u03bcm": 1e-3, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "\\u00b5m": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3,
+    "nm": 1e-6, "pm": 1e-9, "inch": 25.4, "in": 25.4,
+}  # fmt: skip
+#: Compressions that need no further package: none, deflate, its older code.
+PLAIN = (1, 8, 32946)
+KINDS = {1: "u", 2: "i", 3: "f"}
+MIN_IS_WHITE, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Return whether a file's first bytes are those of a TIFF or BigTIFF."""
+    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What a description says: names and extents of the page axes, pixel size, times."""
+
+    axes: tuple[tuple[str, int], ...] = ()
+    spacing: dict[str, float] | None = None
+    times: tuple[float, ...] | None = None
+    modality: str | None = None
+
+
+def _attribute(text: str, name: str) -> str:
+    found = re.search(rf'\b{name}\s*=\s*"([^"]{{0,64}})"', text)
+    return found[1] if found else ""
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) and value > 0 else 0.0
+
+
+def _ome(text: str, count: int) -> _Meaning:
+    """Read the attributes of the first Pixels element; the XML itself is never interpreted, so no entity can be."""
+    element = re.search(r"<Pixels\b[^>]{0,4000}>", text[:200_000])
+    if element is None:
+        return _Meaning()
+    pixels = element[0]
+    spacing = {}
+    for axis in "xyz":
+        size = _positive(_attribute(pixels, f"PhysicalSize{axis.upper()}"))
+        scale = MILLIMETRES.get(_attribute(pixels, f"PhysicalSize{axis.upper()}Unit") or "um", 0.0)
+        if size * scale > 0:
+            spacing[axis] = size * scale
+    sizes = {a: int(v) if (v := _attribute(pixels, f"Size{a.upper()}")).isdigit() and len(v) < 8 else 1 for a in "ztc"}
+    order = _attribute(pixels, "DimensionOrder").lower()[2:]
+    axes = tuple((a, sizes[a]) for a in reversed(order) if sizes.get(a, 1) > 1) if sorted(order) == ["c", "t", "z"] else ()
+    step = _positive(_attribute(pixels, "TimeIncrement")) * {"": 1.0, "s": 1.0, "ms": 1e-3}.get(
+        _attribute(pixels, "TimeIncrementUnit"), 0.0
+    )
+    times = tuple(k * step for k in range(sizes["t"])) if step and sizes["t"] > 1 else None
+    if math.prod(n for _, n in axes) != count:  # samples of a pixel count as channels in OME
+        axes = tuple((a, n) for a, n in axes if a != "c")
+    return _Meaning(axes if math.prod(n for _, n in axes) == count else (), spacing, times)
+
+
+def _imagej(text: str, page: Page, count: int) -> _Meaning:
+    fields = dict(line.partition("=")[::2] for line in text[:10_000].splitlines() if "=" in line)
+    scale = MILLIMETRES.get(fields.get("unit", "").lower(), 0.0)
+    spacing = {}
+    if scale:
+        for axis, per_unit in zip("xy", page.resolution, strict=True):
+            if per_unit > 0:
+                spacing[axis] = scale / per_unit
+        if _positive(fields.get("spacing", "")):
+            spacing["z"] = _positive(fields["spacing"]) * scale
+    sizes = {a: int(fields[k]) for a, k in (("t", "frames"), ("z", "slices"), ("c", "channels")) if fields.get(k, "").isdigit()}
+    axes = tuple((a, sizes[a]) for a in "tzc" if sizes.get(a, 1) > 1)
+    step = _positive(fields.get("finterval", ""))
+    times = tuple(k * step for k in range(sizes["t"])) if step and sizes.get("t", 1) > 1 else None
+    return _Meaning(axes if math.prod(n for _, n in axes) == count else (), spacing, times)
+
+
+def _meaning(page: Page, count: int) -> _Meaning:
+    text = page.description
+    if text.startswith("ImageJ="):
+        return _imagej(text, page, count)
+    if "<OME" in text[:2000]:
+        return _ome(text, count)
+    mpp = re.search(r"\bMPP\s*=\s*([0-9.]{1,12})", text[:10_000]) if text.startswith("Aperio") else None
+    if mpp and _positive(mpp[1]):
+        size = _positive(mpp[1]) * 1e-3
+        return _Meaning((), {"x": size, "y": size}, None, "SM")
+    return _Meaning()
+
+
+# -- reading ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How pages become an image: the page axes with their extents, then the axes of a page."""
+
+    path: Path
+    page: Page
+    count: int
+    axes: tuple[tuple[str, int], ...]
+
+    @property
+    def colours(self) -> int:
+        return 3 if self.page.photometric in (PALETTE, YCBCR) else self.page.samples
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        if self.page.photometric == PALETTE:
+            return np.dtype(np.uint8)
+        return np.dtype(f"{KINDS.get(self.page.format, 'u')}{max(1, self.page.bits // 8)}")
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        names = {a for a, _ in self.axes} | ({"c"} if self.colours > 1 else set())
+        return (*[a for a in "tcz" if a in names], "y", "x")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        sizes = (
+            dict(self.axes) | ({"c": self.colours} if self.colours > 1 else {}) | {"y": self.page.height, "x": self.page.width}
+        )
+        return tuple(sizes[d] for d in self.dims)
+
+    def _one(self, file: tifffile.TiffFile, k: int) -> npt.NDArray[Any]:
+        """Decode one page to (y, x) or (y, x, c)."""
+        if self.page.compression in PLAIN or _has_codecs():
+            with decoding(self.path):
+                page = file.pages[k]
+                array = page.asarray(maxworkers=1)
+                if self.page.photometric == PALETTE:
+                    colours = np.asarray(page.colormap)
+                    array = np.moveaxis((colours[:, array] >> 8).astype(np.uint8), 0, -1)
+                elif self.page.samples > 1 and self.page.planar == 2:
+                    array = np.moveaxis(array, 0, -1)
+        else:
+            with decoding(self.path), Pillow.open(self.path, formats=("TIFF",)) as picture:
+                picture.seek(k)
+                if picture.size != (self.page.width, self.page.height):
+                    raise FormatError(f"{self.path.name}: two readings of page {k + 1} differ in size: expected a sound file.")
+                array = pillow_array(picture, self.path)
+            if array.dtype != self.dtype:
+                raise UnsupportedError(
+                    f"{self.path.name}: pages of compression {self.page.compression} with samples of type {self.dtype} need the "
+                    'package imagecodecs: pip install "isocenter[wsi]".'
+                )
+        expected = (self.page.height, self.page.width) + ((self.colours,) if self.colours > 1 else ())
+        if array.shape != expected:
+            raise FormatError(
+                f"{self.path.name}: page {k + 1} decodes to shape {array.shape}: expected {expected}; get a sound copy."
+            )
+        return array.astype(self.dtype, copy=False)
+
+    def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
+        shape = (self.count, self.page.height, self.page.width) + ((self.colours,) if self.colours > 1 else ())
+        stack = np.empty(shape, self.dtype)
+        with decoding(self.path), tifffile.TiffFile(self.path, is_ome=False) as file:
+            for k in range(self.count):
+                stack[k] = self._one(file, k)
+        names = [*[a for a, _ in self.axes], "y", "x", *(["c"] if self.colours > 1 else [])]
+        stack = stack.reshape([*[n for _, n in self.axes], *shape[1:]])
+        array = np.ascontiguousarray(stack.transpose([names.index(d) for d in self.dims]))
+        return array, self.dims, COLOURS.get(self.colours) if self.colours > 2 else None
+
+
+def _has_codecs() -> bool:
+    try:
+        import imagecodecs  # noqa: F401 - only asked for; tifffile uses it by itself
+    except ImportError:
+        return False
+    return True
+
+
+def inspect(path: Path, budget: Budget) -> list[Item]:
+    """Return what a TIFF file holds.
+
+    Parameters
+    ----------
+    path
+        The file.
+    budget
+        Limits; the pages are decoded once up to ``budget.verify_bytes``.
+
+    Raises
+    ------
+    FormatError, UnsupportedError, BudgetError
+        If it cannot be used, with the reason.
+    """
+    found = pages(path, budget)
+    first = found[0]
+    if first.photometric == SEPARATED or first.bits not in (1, 8, 16, 32, 64) or first.format not in KINDS:
+        raise UnsupportedError(
+            f"{path.name}: samples of {first.bits} bits, kind {first.format}, colours {first.photometric}: expected grey or RGB of "
+            "8, 16, 32 or 64 bits; convert the picture first."
+        )
+    alike = [p for p in found if p.key == first.key]
+    count = len(alike) if len(alike) == len(found) else 1
+    problems = []
+    if count < len(found):
+        problems.append(Problem(f"{len(found) - 1} further pages differ in size or type; only the first is read."))
+    if first.photometric == MIN_IS_WHITE:
+        problems.append(Problem("The picture is stored with 0 as white; the values are kept as they are stored."))
+    content = facts_of.decode(first.description)
+    meaning = _meaning(first, count)
+    axes = _own_axes(content, count) or meaning.axes or ((("z", count),) if count > 1 else ())
+    layout = _Layout(path, first, count, axes)
+    if len(set(layout.dims)) < len(axes) + 2 + (layout.colours > 1):
+        raise UnsupportedError(f"{path.name}: pages of channels with several samples a pixel: expected one or the other.")
+    budget.check_shape(layout.shape, layout.dtype.itemsize, path)
+    geometry = _geometry(layout, meaning.spacing, problems)
+    spec = picture_spec(layout.shape, layout.dims, layout.dtype, content, geometry)
+    if meaning.times is not None:
+        content.setdefault("times", meaning.times)
+    picture = Picture(
+        NAME, path, layout, spec.replace(modality=spec.modality or meaning.modality), tuple(problems), content, meaning.modality
+    )
+    return [picture.item(budget)]
+
+
+def _own_axes(content: dict[str, Any], count: int) -> tuple[tuple[str, int], ...]:
+    """Return the page axes that our own description states, where they fit."""
+    sizes = content.get("pages")
+    if isinstance(sizes, list) and all(
+        isinstance(p, list) and len(p) == 2 and p[0] in tuple("tcz") and isinstance(p[1], int) for p in sizes
+    ):
+        axes = tuple((str(a), int(n)) for a, n in sizes)
+        if math.prod(n for _, n in axes) == count and len({a for a, _ in axes}) == len(axes):
+            return axes
+    return ()
+
+
+def _geometry(layout: _Layout, spacing: dict[str, float] | None, problems: list[Problem]) -> Geometry:
+    spatial = [d for d in layout.dims if d in SPATIAL]
+    shape = [n for d, n in zip(layout.dims, layout.shape, strict=True) if d in SPATIAL]
+    if not spacing or not {"x", "y"} <= spacing.keys():
+        return Geometry.pixels(shape)
+    if any(d not in spacing for d in spatial):
+        problems.append(Problem("The distance of the planes is not stated, so the stack has no size in mm."))
+        return Geometry.pixels(shape)
+    return Geometry.regular(shape, [spacing[d] for d in spatial])
+
+
+# -- writing ----------------------------------------------------------------------------------------------
+
+
+def write(value: Any, path: Path) -> None:
+    """Write an image or label map; planes, channels and time points become pages (colours stay together).
+
+    Values are stored as they are and uncompressed; what they mean and where they lie goes into the description,
+    from which `inspect` restores it.
+
+    Parameters
+    ----------
+    value
+        Image or LabelMap of at least two spatial axes.
+    path
+        Ends in ``.tif`` or ``.tiff``.
+
+    Raises
+    ------
+    UnsupportedError
+        If TIFF cannot hold it.
+    WriteError
+        If the disk refuses.
+    """
+    path = Path(path)
+    if not isinstance(value, Image) or isinstance(value, MaskStack) or value.dims[-2:] != ("y", "x"):
+        raise UnsupportedError(f"{path.name}: a TIFF holds planes: expected an image with the axes y and x.")
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise UnsupportedError(f"{path.name}: TIFF is written as .tif or .tiff: expected one of these suffixes.")
+    array: npt.NDArray[Any] = np.asarray(value.array)
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise UnsupportedError(f"{path.name}: samples of type {array.dtype} have no TIFF type: expected integers or floats.")
+    dims = value.dims
+    colour = "c" in dims and array.dtype.kind == "u" and array.shape[dims.index("c")] in (3, 4)
+    if colour:
+        array = np.moveaxis(array, dims.index("c"), -1)
+    outer = [d for d in dims if d not in ("y", "x") and not (colour and d == "c")]
+    content = facts_of.describe(value, dims)
+    content["geometry"] = {k: v for k, v in value.geometry.to_dict().items() if k != "frame"}
+    content["pages"] = [[d, int(n)] for d, n in zip(outer, array.shape, strict=False)]
+    tail = array.shape[len(outer) :]
+    stack = np.ascontiguousarray(array).reshape(-1, *tail)
+    with atomic.replacing(path) as handle:
+        writer = tifffile.TiffWriter(handle, byteorder="<", bigtiff=stack.nbytes > 3 << 30)
+        with writer:
+            for k, page in enumerate(stack):
+                writer.write(
+                    page, photometric="rgb" if colour else "minisblack", metadata=None, software=False, datetime=False, contiguous=False,
+                    description=facts_of.encode(content).encode() if k == 0 else None,
+                    **({"extrasamples": ["unassalpha"]} if colour and tail[-1] == 4 else {}),
+                )  # fmt: skip
