@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT, SRC
+from tests.house.test_imports import imported_by_name
+from tests.house.tree import ROOT, SRC, parsed, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -69,6 +71,57 @@ def test_the_lock_pins_everything_that_is_set_up(group: str) -> None:
     pinned = {plain(n) for n in PINS}
     wanted = PROJECT["dependencies"] if group == "core" else EXTRAS[group]
     assert {plain(r) for r in wanted} <= pinned
+
+
+#: Import name -> distribution, where they differ.
+DISTRIBUTIONS = {
+    "cc3d": "connected-components-3d",
+    "distributed": "dask",
+    "gdcm": "python-gdcm",
+    "jpeg_ls": "pyjpegls",
+    "openjpeg": "pylibjpeg-openjpeg",
+    "rle": "pylibjpeg-rle",
+    "fill_voids": "fill-voids",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "ninja": "django-ninja",
+    "openslide": "openslide-python",
+    "dicomweb_client": "dicomweb-client",
+    "vtkmodules": "vtk",
+}
+
+#: Declared though nothing imports them by name.
+UNSEEN = {
+    "nibabel": "its wheel carries an image that the demonstration reads",
+    **dict.fromkeys(
+        ("python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle"), "pydicom finds them by itself"
+    ),
+}
+
+
+def imported() -> set[str]:
+    """Return the distributions that the package imports, at the top or inside a function, by statement or by name."""
+    names: set[str] = set()
+    for path in sources():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module or "")
+        names |= {package for _, package in imported_by_name(parsed(path))}
+    tops = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"isocenter", ""}
+    return {plain(DISTRIBUTIONS.get(top, top)) for top in tops}
+
+
+def test_every_import_is_declared_and_every_core_dependency_is_imported() -> None:
+    core = {plain(r) for r in PROJECT["dependencies"]}
+    optional = {plain(r) for group in EXTRAS.values() for r in group}
+    undeclared = sorted(imported() - core - optional)
+    assert undeclared == [], "imported, but neither a dependency nor in an extra"
+    idle = sorted(core - imported() - set(UNSEEN))
+    assert idle == [], "declared, but never imported"
 
 
 def test_the_licence_and_the_readme_are_named() -> None:
