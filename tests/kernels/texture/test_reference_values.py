@@ -1,71 +1,28 @@
-"""Every texture value of the IBSI digital phantom, in all six aggregations (408 values)."""
+"""Every texture value of the IBSI digital phantom, in all six aggregations (408 values), and what single passes promise."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import ndimage
 
-from isocenter.kernels.texture.cooccurrence import COOCCURRENCE, DIRECTIONS_2D, DIRECTIONS_3D, cooccurrence, cooccurrence_features
-from isocenter.kernels.texture.emphasis import DEPENDENCES, DISTANCES, RUNS, ZONES, emphasis_features, sparse
-from isocenter.kernels.texture.neighbours import TONES, neighbours, tone_features
-from isocenter.kernels.texture.runs import runs
-from isocenter.kernels.texture.zones import distance_triples, size_triples, zones
-
-
-def emphasis(matrix: Any, samples: int) -> Any:
-    return emphasis_features(*sparse(matrix), float(samples))
+from isocenter.kernels.radiomics.texture import AGGREGATIONS, FAMILIES, texture
+from isocenter.kernels.texture.sweep import DIRECTIONS_3D, sweep
+from isocenter.kernels.texture.zones import border_distance, zones
 
 
-def computed(levels: Any, mask: Any) -> dict[str, float]:
-    count, total = int(levels.max()), int(mask.sum())
-    found: dict[str, float] = {}
+def padded(levels: npt.ArrayLike) -> Any:
+    return np.pad(np.asarray(levels, np.uint16), 1)
 
-    def put(family: str, names: Iterable[str], how: str, rows: Iterable[Any]) -> None:
-        mean = np.mean(np.array(list(rows)), axis=0)
-        found.update({f"{family}_{name}_{how}": float(v) for name, v in zip(names, mean, strict=False)})
 
-    slices = [levels[k : k + 1] for k in range(len(levels)) if levels[k].any()]
-    masks = [mask[k : k + 1] for k in range(len(levels)) if levels[k].any()]
-    sizes = [int((s > 0).sum()) for s in slices]
-
-    space = cooccurrence(levels, count, DIRECTIONS_3D)
-    plane = np.array([cooccurrence(s, count, DIRECTIONS_2D) for s in slices])
-    put("cm", COOCCURRENCE, "3D_avg", [cooccurrence_features(c) for c in space])
-    put("cm", COOCCURRENCE, "3D_comb", [cooccurrence_features(space.sum(0))])
-    put("cm", COOCCURRENCE, "2D_avg", [cooccurrence_features(c) for s in plane for c in s])
-    put("cm", COOCCURRENCE, "2D_comb", [cooccurrence_features(s.sum(0)) for s in plane])
-    put("cm", COOCCURRENCE, "2_5D_avg", [cooccurrence_features(c) for c in plane.sum(0)])
-    put("cm", COOCCURRENCE, "2_5D_comb", [cooccurrence_features(plane.sum((0, 1)))])
-
-    space = runs(levels, count, DIRECTIONS_3D)
-    plane = np.array([runs(s, count, DIRECTIONS_2D) for s in slices])
-    put("rlm", RUNS, "3D_avg", [emphasis(r, total) for r in space])
-    put("rlm", RUNS, "3D_comb", [emphasis(space.sum(0), 13 * total)])
-    put("rlm", RUNS, "2D_avg", [emphasis(r, n) for s, n in zip(plane, sizes, strict=True) for r in s])
-    put("rlm", RUNS, "2D_comb", [emphasis(s.sum(0), 4 * n) for s, n in zip(plane, sizes, strict=True)])
-    put("rlm", RUNS, "2_5D_avg", [emphasis(r, total) for r in plane.sum(0)])
-    put("rlm", RUNS, "2_5D_comb", [emphasis(plane.sum((0, 1)), 4 * total)])
-
-    each = [zones(s, m, True) for s, m in zip(slices, masks, strict=True)]
-    joined = tuple(np.concatenate([z[k] for z in each]) for k in range(3))
-    for family, names, triples in (("szm", ZONES, size_triples), ("dzm", DISTANCES, distance_triples)):
-        put(family, names, "3D", [emphasis_features(*triples(zones(levels, mask, False)), float(total))])
-        put(family, names, "2D", [emphasis_features(*triples(z), float(n)) for z, n in zip(each, sizes, strict=True)])
-        put(family, names, "2_5D", [emphasis_features(*triples(joined), float(total))])  # type: ignore[arg-type]  # three arrays
-
-    seen, away, alike = neighbours(levels, count, False)
-    put("ngt", TONES, "3D", [tone_features(seen, away)])
-    put("ngl", DEPENDENCES, "3D", [emphasis(alike, total)])
-    near = [neighbours(s, count, True) for s in slices]
-    put("ngt", TONES, "2D", [tone_features(a, b) for a, b, _ in near])
-    put("ngl", DEPENDENCES, "2D", [emphasis(c, n) for (_, _, c), n in zip(near, sizes, strict=True)])
-    put("ngt", TONES, "2_5D", [tone_features(sum(a for a, _, _ in near), sum(b for _, b, _ in near))])
-    put("ngl", DEPENDENCES, "2_5D", [emphasis(sum(c for _, _, c in near), total)])
-    return found
+def computed(levels: Any, mask: Any, threads: int = 1) -> dict[str, float]:
+    return texture(padded(levels), np.pad(mask.astype(np.uint8), 1), int(levels.max()), tuple(FAMILIES), tuple(AGGREGATIONS), threads)
 
 
 def test_digital_phantom(shared: Callable[[str], Path]) -> None:
@@ -97,3 +54,63 @@ def test_flat_and_single_regions_are_defined() -> None:
         assert all(np.isfinite(v) for name, v in values.items() if not single or name.split("_")[0] not in ("cm", "ngt"))
     assert computed(flat, flat > 0)["ngt_coarseness_3D"] == 1e6
     assert computed(flat, flat > 0)["cm_corr_3D_comb"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def noise() -> tuple[Any, Any]:
+    rng = np.random.default_rng(3)
+    mask = ndimage.gaussian_filter(rng.standard_normal((40, 90, 80)), 3) > -0.02
+    smooth = ndimage.gaussian_filter(rng.standard_normal(mask.shape), 1.5)
+    return np.where(mask, np.digitize(smooth, np.quantile(smooth, np.linspace(0.2, 0.8, 4))) + 1, 0), mask
+
+
+def test_two_threads_give_the_same_numbers(noise: tuple[Any, Any]) -> None:
+    levels, mask = noise
+    one, two = sweep(padded(levels), 5, threads=1), sweep(padded(levels), 5, threads=2)
+    for name in ("pairs", "runs", "occurrences", "differences", "dependences"):
+        assert np.array_equal(getattr(one, name), getattr(two, name))
+    assert computed(levels, mask) == computed(levels, mask, threads=2)
+
+
+def test_matrices_equal_their_definitions(noise: tuple[Any, Any]) -> None:
+    levels = noise[0][:12, :20, :15]
+    found = sweep(padded(levels), 5)
+    pad = padded(levels).astype(int)
+    core = pad[1:-1, 1:-1, 1:-1]
+    for k, (dz, dy, dx) in enumerate(DIRECTIONS_3D):
+        other = np.roll(pad, (-dz, -dy, -dx), (0, 1, 2))[1:-1, 1:-1, 1:-1]
+        both = (core > 0) & (other > 0)
+        pairs = np.zeros((5, 5), int)
+        np.add.at(pairs, (core[both] - 1, other[both] - 1), 1)
+        assert np.array_equal(found.pairs[k], pairs + pairs.T)
+        lengths = found.runs[k] * np.arange(1, found.runs.shape[2] + 1)
+        assert lengths.sum() == (core > 0).sum()  # every sample belongs to one run of each direction
+    kernel = np.ones((3, 3, 3))
+    kernel[1, 1, 1] = 0
+    total = ndimage.convolve(pad.astype(float), kernel, mode="constant")[1:-1, 1:-1, 1:-1]
+    inside = ndimage.convolve((pad > 0).astype(float), kernel, mode="constant")[1:-1, 1:-1, 1:-1]
+    for level in range(1, 6):
+        chosen = (core == level) & (inside > 0)
+        expected = np.abs(level - total[chosen] / inside[chosen]).sum()
+        assert found.differences[level - 1] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("in_plane", [False, True])
+def test_zones_equal_connected_components(noise: tuple[Any, Any], in_plane: bool) -> None:
+    levels, mask = noise
+    found = zones(padded(levels), border_distance(np.pad(mask.astype(np.uint8), 1), in_plane), in_plane)
+    structure = np.ones((3, 3, 3))
+    faces = ndimage.generate_binary_structure(3, 1)
+    if in_plane:
+        structure[[0, 2]] = 0
+        faces[[0, 2]] = False
+    distance = ndimage.distance_transform_cdt(np.pad(mask, 1), "taxicab")[1:-1, 1:-1, 1:-1] if not in_plane else np.stack(
+        [ndimage.distance_transform_cdt(np.pad(m, 1), "taxicab")[1:-1, 1:-1] for m in mask]
+    )
+    expected = []
+    for level in range(1, 6):
+        labels, count = ndimage.label(levels == level, structure)
+        sizes = np.bincount(labels.ravel())[1:]
+        nearest = ndimage.minimum(distance, labels, np.arange(1, count + 1))
+        expected += [(level, int(s), int(d)) for s, d in zip(sizes, nearest, strict=True)]
+    assert sorted(zip(found.level, found.size, found.distance, strict=True)) == sorted(expected)

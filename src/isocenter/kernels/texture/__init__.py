@@ -1,7 +1,7 @@
 """Texture of a discretised region: matrices in fused passes over the samples, features from the matrices.
 
-All functions take ``levels``: int32, shape (z, y, x), 0 outside the region and 1 to n inside, cropped to the
-region. Directions and neighbourhoods count samples, not mm, as the IBSI defines them (Chebyshev distance 1).
+Directions and neighbourhoods count samples, not mm, as the IBSI defines them (Chebyshev distance 1). Levels are uint16, 0
+outside the region and 1 to n inside, cropped to the region and padded by one empty sample on every side.
 
 References
 ----------

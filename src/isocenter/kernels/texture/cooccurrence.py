@@ -1,4 +1,4 @@
-"""Grey-level co-occurrence (GLCM): matrices per direction, and their 25 features.
+"""Grey-level co-occurrence (GLCM): the 25 features of a matrix.
 
 References
 ----------
@@ -11,17 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["COOCCURRENCE", "DIRECTIONS_2D", "DIRECTIONS_3D", "cooccurrence", "cooccurrence_features"]
-
-#: The 13 unique directions of a 26-neighbourhood, in (z, y, x); the first four lie in the slice.
-DIRECTIONS_3D = np.array(
-    [
-        (0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1),
-        (1, -1, -1), (1, -1, 0), (1, -1, 1), (1, 0, -1), (1, 0, 0), (1, 0, 1), (1, 1, -1), (1, 1, 0), (1, 1, 1),
-    ],
-    dtype=np.int64,
-)  # fmt: skip
-DIRECTIONS_2D = DIRECTIONS_3D[:4]
+__all__ = ["COOCCURRENCE", "cooccurrence_features"]
 
 #: Feature -> IBSI code, in the order of `cooccurrence_features`.
 COOCCURRENCE = {
@@ -33,61 +23,6 @@ COOCCURRENCE = {
 }  # fmt: skip
 
 Counts = npt.NDArray[np.int64]
-
-
-@njit(cache=True, nogil=True)
-def cooccurrence(levels: npt.NDArray[np.int32], count: int, directions: npt.NDArray[np.int64]) -> Counts:  # pragma: no cover
-    """Return how often level i lies next to level j, both ways, for each direction.
-
-    Parameters
-    ----------
-    levels
-        Discretised region (see the package).
-    count
-        Number of levels n.
-    directions
-        Shape (d, 3), offsets in (z, y, x).
-
-    Returns
-    -------
-    numpy.ndarray
-        int64, shape (d, n, n), symmetric.
-    """
-    depth, height, width = levels.shape
-    result = np.zeros((len(directions), count, count), np.int64)
-    for d in range(len(directions)):
-        dz, dy, dx = directions[d]
-        matrix = result[d]
-        for z in range(max(0, -dz), depth - max(0, dz)):
-            for y in range(max(0, -dy), height - max(0, dy)):
-                for x in range(max(0, -dx), width - max(0, dx)):
-                    here = levels[z, y, x]
-                    if here > 0:
-                        there = levels[z + dz, y + dy, x + dx]
-                        if there > 0:
-                            matrix[here - 1, there - 1] += 1
-        for i in range(count):
-            for j in range(i + 1):
-                both = matrix[i, j] + matrix[j, i]
-                matrix[i, j] = both
-                matrix[j, i] = both
-    return result
-
-
-@njit(cache=True, nogil=True)
-def _shared_information(
-    counts: Counts, total: float, marginal: npt.NDArray[np.float64]
-) -> tuple[float, float]:  # pragma: no cover
-    """Return the entropies HXY1 and HXY2 of the information correlations."""
-    first = second = 0.0
-    for i in range(len(counts)):
-        for j in range(len(counts)):
-            product = marginal[i] * marginal[j]
-            if product > 0.0:
-                if counts[i, j] > 0:
-                    first -= counts[i, j] / total * np.log2(product)
-                second -= product * np.log2(product)
-    return first, second
 
 
 @njit(cache=True, nogil=True)
@@ -152,7 +87,8 @@ def cooccurrence_features(counts: Counts) -> npt.NDArray[np.float64]:  # pragma:
         away = k + 2 - 2.0 * mean
         shade += away**3 * sums[k]
         prominence += away**4 * sums[k]
-    first, second = _shared_information(counts, total, marginal)
+    # The marginals of a symmetric matrix are one and the same, so both cross entropies are twice theirs.
+    shared = 2.0 * marginal_entropy
     out[0], out[1], out[2], out[3] = highest, mean, variance, joint_entropy
     out[4], out[5], out[6] = diff_mean, diff_var, diff_entropy
     out[7], out[8], out[9] = sum_mean, sum_var, sum_entropy
@@ -162,6 +98,6 @@ def cooccurrence_features(counts: Counts) -> npt.NDArray[np.float64]:  # pragma:
     out[18] = (auto - mean * mean) / variance if variance > 0.0 else 1.0
     out[19], out[20], out[21], out[22] = auto, sum_var, shade, prominence
     # Without any information there is none to share: 0 by convention, as a limit from above.
-    out[23] = (joint_entropy - first) / marginal_entropy if marginal_entropy > 0.0 else 0.0
-    out[24] = np.sqrt(max(0.0, 1.0 - np.exp(-2.0 * (second - joint_entropy))))
+    out[23] = (joint_entropy - shared) / marginal_entropy if marginal_entropy > 0.0 else 0.0
+    out[24] = np.sqrt(max(0.0, 1.0 - np.exp(-2.0 * (shared - joint_entropy))))
     return out

@@ -1,5 +1,8 @@
 """Grey-level zones: connected samples of one level, by size (GLSZM) and by distance from the border (GLDZM).
 
+Zones are found in one pass that keeps the labels of two planes only (union-find over the labels met so far), so that
+memory grows with the number of zones and not with the region.
+
 References
 ----------
 IBSI reference manual v11, sections 3.8 (9SAK) and 3.9 (VMDZ); Thibault et al. 2009, 2014.
@@ -7,104 +10,173 @@ IBSI reference manual v11, sections 3.8 (9SAK) and 3.9 (VMDZ); Thibault et al. 2
 
 from __future__ import annotations
 
-import cc3d
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from isocenter.kernels.texture.emphasis import Triples
+from isocenter.kernels.texture.sweep import DIRECTIONS_2D, DIRECTIONS_3D, Levels
+from isocenter.kernels.threads import kernel_input
 
-__all__ = ["border_distance", "distance_triples", "size_triples", "zones"]
+__all__ = ["Zones", "border_distance", "distance_triples", "size_triples", "zones"]
 
-Zones = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Counts = npt.NDArray[np.int64]
 
 
-def zones(levels: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_], in_plane: bool) -> Zones:
+@dataclass(frozen=True)
+class Zones:
+    """Every zone's level, size in samples, least distance from the border in steps, and plane it begins in."""
+
+    level: Counts
+    size: Counts
+    distance: Counts
+    plane: Counts
+
+    def of_plane(self, plane: int) -> Zones:
+        """Return the zones that begin in one plane."""
+        chosen = self.plane == plane
+        return Zones(self.level[chosen], self.size[chosen], self.distance[chosen], self.plane[chosen])
+
+
+@njit(cache=True, nogil=True)
+def _root(parent: npt.NDArray[np.int32], label: int) -> int:  # pragma: no cover - compiled
+    while parent[label] != label:
+        parent[label] = parent[parent[label]]
+        label = np.int64(parent[label])
+    return label
+
+
+@njit(cache=True, nogil=True)
+def _zones(
+    flat: Levels, shape: tuple[int, int, int], steps: npt.NDArray[np.uint16], offsets: Counts, rises: Counts
+) -> Any:  # pragma: no cover - compiled
+    depth, height, width = shape
+    size_of_plane = height * width
+    ring = np.zeros(2 * size_of_plane, np.int32)
+    room = 1024
+    parent = np.zeros(room, np.int32)
+    facts = np.zeros((room, 4), np.int32)  # level, size, distance, plane
+    used = 0
+    for z in range(1, depth - 1):
+        base = z * size_of_plane
+        here_ring, below_ring = (z % 2) * size_of_plane - base, ((z - 1) % 2) * size_of_plane - base + size_of_plane
+        for y in range(1, height - 1):
+            row = base + y * width
+            for p in range(row + 1, row + width - 1):
+                here = flat[p]
+                if here == 0:
+                    continue
+                label = np.int64(-1)
+                for d in range(len(offsets)):
+                    q = p - offsets[d]
+                    if flat[q] != here:
+                        continue
+                    other = np.int64(ring[q + (below_ring if rises[d] else here_ring)])
+                    if other == label:
+                        continue
+                    other = _root(parent, other)
+                    if label < 0:
+                        label = other
+                    elif other < label:
+                        parent[label] = other
+                        label = other
+                    elif other > label:
+                        parent[other] = label
+                if label < 0:
+                    if used == room:
+                        parent = np.concatenate((parent, np.zeros(room, np.int32)))
+                        facts = np.concatenate((facts, np.zeros((room, 4), np.int32)))
+                        room *= 2
+                    label = np.int64(used)
+                    parent[label] = label
+                    facts[label, 0], facts[label, 2], facts[label, 3] = here, steps[p], z - 1
+                    used += 1
+                ring[p + here_ring] = label
+                facts[label, 1] += 1
+                facts[label, 2] = min(facts[label, 2], steps[p])
+    place = np.full(used, -1, np.int64)
+    count = 0
+    for label in range(used):  # a root is the smallest label of its zone, so it comes first
+        root = _root(parent, label)
+        if root == label:
+            place[label] = count
+            facts[count] = facts[label]
+            count += 1
+        else:
+            k = place[root]
+            facts[k, 1] += facts[label, 1]
+            facts[k, 2] = min(facts[k, 2], facts[label, 2])
+    return facts[:count].astype(np.int64)
+
+
+def zones(levels: Levels, steps: npt.NDArray[np.uint16], in_plane: bool) -> Zones:
     """Return level, size and border distance of every zone.
 
     Parameters
     ----------
     levels
-        Discretised region (see the package).
-    mask
-        The region whose border distances are measured from (the morphological one, which may be larger).
+        uint16 (z + 2, y + 2, x + 2): 0 outside the region, with one empty sample on every side.
+    steps
+        `border_distance` of the region that distances are measured in, padded alike.
     in_plane
-        Zones of 8-connected samples in one slice of shape (1, y, x), else 26-connected in space.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        int64, shape (zones,) each.
+        Zones of 8-connected samples in each slice, else 26-connected in space.
     """
-    if in_plane:
-        labels = cc3d.connected_components(np.ascontiguousarray(levels[0]), connectivity=8)[None]
-    else:
-        labels = cc3d.connected_components(np.ascontiguousarray(levels), connectivity=26)
-    distance = border_distance(mask, in_plane)
-    return _gather(np.ascontiguousarray(labels).astype(np.int32), levels, distance, int(labels.max()))
+    shape = levels.shape
+    directions = DIRECTIONS_2D if in_plane else DIRECTIONS_3D
+    offsets = kernel_input([(dz * shape[1] + dy) * shape[2] + dx for dz, dy, dx in directions], np.int64)
+    rises = kernel_input([dz for dz, _, _ in directions], np.int64)
+    facts = _zones(kernel_input(levels.reshape(-1)), shape, kernel_input(steps.reshape(-1)), offsets, rises)
+    return Zones(*(np.ascontiguousarray(facts[:, k]) for k in range(4)))
 
 
 @njit(cache=True, nogil=True)
-def _gather(
-    labels: npt.NDArray[np.int32], levels: npt.NDArray[np.int32], distance: npt.NDArray[np.int32], count: int
-) -> Zones:  # pragma: no cover
-    level = np.zeros(count, np.int64)
-    size = np.zeros(count, np.int64)
-    near = np.full(count, 1 << 40, np.int64)
-    flat, values, steps = labels.ravel(), levels.ravel(), distance.ravel()
-    for k in range(len(flat)):
-        zone = flat[k]
-        if zone > 0:
-            level[zone - 1] = values[k]
-            size[zone - 1] += 1
-            if steps[k] < near[zone - 1]:
-                near[zone - 1] = steps[k]
-    return level, size, near
+def _distance(mask: npt.NDArray[np.uint8], out: npt.NDArray[np.uint16], in_plane: bool) -> None:  # pragma: no cover - compiled
+    depth, height, width = mask.shape
+    for z in range(1, depth - 1):
+        for y in range(1, height - 1):
+            for x in range(1, width - 1):
+                if mask[z, y, x]:
+                    best = min(out[z, y, x - 1], out[z, y - 1, x])
+                    out[z, y, x] = (best if in_plane else min(best, out[z - 1, y, x])) + np.uint16(1)
+    for z in range(depth - 2, 0, -1):
+        for y in range(height - 2, 0, -1):
+            for x in range(width - 2, 0, -1):
+                if mask[z, y, x]:
+                    best = min(out[z, y, x + 1], out[z, y + 1, x])
+                    best = (best if in_plane else min(best, out[z + 1, y, x])) + np.uint16(1)
+                    out[z, y, x] = min(out[z, y, x], best)
 
 
-@njit(cache=True, nogil=True)
-def border_distance(mask: npt.NDArray[np.bool_], in_plane: bool) -> npt.NDArray[np.int32]:  # pragma: no cover
+def border_distance(mask: npt.NDArray[np.uint8], in_plane: bool) -> npt.NDArray[np.uint16]:
     """Return how many face-to-face steps each sample of a region is from outside it; 1 at the border.
 
-    The edge of the array counts as outside. Two sweeps give the exact city-block distance.
+    Parameters
+    ----------
+    mask
+        uint8 (z + 2, y + 2, x + 2), not 0 inside, with one empty sample on every side. Two sweeps give the exact
+        city-block distance.
+    in_plane
+        Steps in the slice only.
     """
-    depth, height, width = mask.shape
-    far = np.int32(1 << 29)
-    out = np.zeros(mask.shape, np.int32)
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                if not mask[z, y, x]:
-                    continue
-                best = out[z, y, x - 1] if x else 0
-                best = min(best, out[z, y - 1, x] if y else 0)
-                if not in_plane:
-                    best = min(best, out[z - 1, y, x] if z else 0)
-                out[z, y, x] = min(far, best + 1)
-    for z in range(depth - 1, -1, -1):
-        for y in range(height - 1, -1, -1):
-            for x in range(width - 1, -1, -1):
-                if not mask[z, y, x]:
-                    continue
-                best = out[z, y, x + 1] if x + 1 < width else 0
-                best = min(best, out[z, y + 1, x] if y + 1 < height else 0)
-                if not in_plane:
-                    best = min(best, out[z + 1, y, x] if z + 1 < depth else 0)
-                out[z, y, x] = min(out[z, y, x], best + 1)
+    out = np.zeros(mask.shape, np.uint16)
+    _distance(kernel_input(mask), out, in_plane)
     return out
 
 
 def size_triples(found: Zones) -> Triples:
     """Return the size-zone matrix as (level, size, count)."""
-    return _counted(found[0], found[1])
+    return _counted(found.level, found.size)
 
 
 def distance_triples(found: Zones) -> Triples:
     """Return the distance-zone matrix as (level, distance, count)."""
-    return _counted(found[0], found[2])
+    return _counted(found.level, found.distance)
 
 
-def _counted(level: npt.NDArray[np.int64], extent: npt.NDArray[np.int64]) -> Triples:
+def _counted(level: Counts, extent: Counts) -> Triples:
     if not len(level):
         empty = np.zeros(0, np.int64)
         return empty, empty, empty

@@ -1,0 +1,222 @@
+"""Texture features of a discretised region in every aggregation of the IBSI.
+
+References
+----------
+IBSI reference manual v11, sections 3.6 to 3.11, each with its aggregation methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.kernels.texture.cooccurrence import COOCCURRENCE, cooccurrence_features
+from isocenter.kernels.texture.emphasis import DEPENDENCES, DISTANCES, RUNS, ZONES, emphasis_features, sparse
+from isocenter.kernels.texture.sweep import Levels, Matrices, sweep
+from isocenter.kernels.texture.tones import TONES, tone_features
+from isocenter.kernels.texture.zones import Zones, border_distance, distance_triples, size_triples, zones
+
+__all__ = ["AGGREGATIONS", "FAMILIES", "GLCM_LEVELS", "texture"]
+
+#: Family -> tag prefix.
+FAMILIES = {"glcm": "cm", "glrlm": "rlm", "glszm": "szm", "gldzm": "dzm", "ngtdm": "ngt", "ngldm": "ngl"}
+
+#: Family -> feature tags and codes.
+FEATURES = {"glcm": COOCCURRENCE, "glrlm": RUNS, "glszm": ZONES, "gldzm": DISTANCES, "ngtdm": TONES, "ngldm": DEPENDENCES}
+
+#: Families whose matrices have directions to average or merge over; the others have one matrix per volume or slice.
+DIRECTED = frozenset({"glcm", "glrlm"})
+
+#: Aggregations of the directed families, and what the others take of them.
+AGGREGATIONS = {
+    "2D_avg": "2D", "2D_comb": "2D", "2_5D_avg": "2_5D", "2_5D_comb": "2_5D", "3D_avg": "3D", "3D_comb": "3D",
+}  # fmt: skip
+
+#: More levels than this make co-occurrence matrices that say nothing and fill the memory.
+GLCM_LEVELS = 2048
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass
+class _Found:
+    """Features by tag; averages leave out matrices that are empty."""
+
+    values: dict[str, float]
+
+    def put(self, family: str, aggregation: str, rows: Iterable[FloatArray]) -> None:
+        names = FEATURES[family]
+        table = np.array([row[: len(names)] for row in rows]).reshape(-1, len(names))
+        table = table[~np.isnan(table).all(axis=1)]
+        mean = table.mean(axis=0) if len(table) else np.full(len(names), np.nan)
+        prefix = FAMILIES[family]
+        self.values.update({f"{prefix}_{tag}_{aggregation}": float(v) for tag, v in zip(names, mean, strict=True)})
+
+
+def _emphasis(matrix: Any, samples: int) -> FloatArray:
+    result: FloatArray = emphasis_features(*sparse(matrix), float(samples))
+    return result
+
+
+def texture(
+    levels: Levels,
+    region: npt.NDArray[np.uint8],
+    count: int,
+    families: Sequence[str],
+    aggregations: Sequence[str],
+    threads: int = 1,
+) -> dict[str, float]:
+    """Return the texture features of a region by tag.
+
+    Parameters
+    ----------
+    levels
+        uint16 (z + 2, y + 2, x + 2): 0 outside the intensity mask, with one empty sample on every side.
+    region
+        uint8, same shape: not 0 inside the morphological mask, which border distances are measured in.
+    count
+        Number of levels n.
+    families
+        Of `FAMILIES`.
+    aggregations
+        Of `AGGREGATIONS`.
+    threads
+        Threads that may run at once.
+    """
+    found = _Found({})
+    wanted = [f for f in FAMILIES if f in families]
+    if any(a.startswith("3D") for a in aggregations):
+        _in_space(found, levels, region, count, wanted, aggregations, threads)
+    if any(a.startswith("2") for a in aggregations):
+        _in_slices(found, levels, region, count, wanted, aggregations)
+    return found.values
+
+
+def _in_space(
+    found: _Found, levels: Levels, region: Any, count: int, families: Sequence[str], aggregations: Sequence[str], threads: int
+) -> None:
+    samples = int(np.count_nonzero(levels))
+    if {"glcm", "glrlm", "ngtdm", "ngldm"} & set(families):
+        matrices = sweep(levels, count, pairs="glcm" in families, runs="glrlm" in families, threads=threads)
+        if "glcm" in families:
+            _both(found, "glcm", "3D", aggregations, matrices.pairs, cooccurrence_features)
+        if "glrlm" in families:
+            directions = len(matrices.runs)
+            if "3D_avg" in aggregations:
+                found.put("glrlm", "3D_avg", (_emphasis(m, samples) for m in matrices.runs))
+            if "3D_comb" in aggregations:
+                found.put("glrlm", "3D_comb", [_emphasis(matrices.runs.sum(axis=0), directions * samples)])
+        if "ngtdm" in families:
+            found.put("ngtdm", "3D", [tone_features(matrices.occurrences, matrices.differences)])
+        if "ngldm" in families:
+            found.put("ngldm", "3D", [_emphasis(matrices.dependences, samples)])
+        del matrices
+    if {"glszm", "gldzm"} & set(families):
+        all_zones = zones(levels, border_distance(region, False), False)
+        for family, triples in (("glszm", size_triples), ("gldzm", distance_triples)):
+            if family in families:
+                found.put(family, "3D", [emphasis_features(*triples(all_zones), float(samples))])
+
+
+def _both(found: _Found, family: str, where: str, aggregations: Sequence[str], matrices: Any, features: Any) -> None:
+    """Put the average over directions and the features of the merged matrix."""
+    if f"{where}_avg" in aggregations:
+        found.put(family, f"{where}_avg", (features(m) for m in matrices))
+    if f"{where}_comb" in aggregations:
+        found.put(family, f"{where}_comb", [features(matrices.sum(axis=0))])
+
+
+def _slices(levels: Levels, count: int, families: Sequence[str]) -> Iterator[tuple[int, int, Matrices]]:
+    """Yield (plane, samples, matrices) of every slice with samples."""
+    for plane in range(len(levels) - 2):
+        samples = int(np.count_nonzero(levels[plane + 1]))
+        if samples:
+            bounds = (plane, plane + 1)
+            yield (
+                plane,
+                samples,
+                sweep(levels, count, in_plane=True, pairs="glcm" in families, runs="glrlm" in families, planes=bounds),
+            )
+
+
+def _in_slices(
+    found: _Found, levels: Levels, region: Any, count: int, families: Sequence[str], aggregations: Sequence[str]
+) -> None:
+    rows: dict[tuple[str, str], list[FloatArray]] = {}
+    sums: dict[str, Any] = {}
+    sizes: dict[int, int] = {}
+    flat = {a for a in aggregations if a.startswith("2D")}
+    thick = {a for a in aggregations if a.startswith("2_5D")}
+
+    def keep(family: str, aggregation: str, row: Iterable[FloatArray]) -> None:
+        rows.setdefault((family, aggregation), []).extend(row)
+
+    def add(name: str, matrix: Any) -> None:
+        sums[name] = matrix if name not in sums else sums[name] + matrix
+
+    for plane, samples, found_here in _slices(levels, count, families):
+        sizes[plane] = samples
+        if "glcm" in families:
+            if "2D_avg" in flat:
+                keep("glcm", "2D_avg", (cooccurrence_features(m) for m in found_here.pairs))
+            if "2D_comb" in flat:
+                keep("glcm", "2D_comb", [cooccurrence_features(found_here.pairs.sum(axis=0))])
+            if thick:
+                add("glcm", found_here.pairs)
+        if "glrlm" in families:
+            if "2D_avg" in flat:
+                keep("glrlm", "2D_avg", (_emphasis(m, samples) for m in found_here.runs))
+            if "2D_comb" in flat:
+                keep("glrlm", "2D_comb", [_emphasis(found_here.runs.sum(axis=0), 4 * samples)])
+            if thick:
+                add("glrlm", found_here.runs)
+        if flat and "ngtdm" in families:
+            keep("ngtdm", "2D", [tone_features(found_here.occurrences, found_here.differences)])
+        if flat and "ngldm" in families:
+            keep("ngldm", "2D", [_emphasis(found_here.dependences, samples)])
+        if thick:
+            add("occurrences", found_here.occurrences)
+            add("differences", found_here.differences)
+            add("dependences", found_here.dependences)
+    if sizes:
+        _merged(rows, sums, sum(sizes.values()), families, thick)
+        if {"glszm", "gldzm"} & set(families):
+            _zones_in_slices(rows, zones(levels, border_distance(region, True), True), sizes, families, bool(flat), bool(thick))
+    for (family, aggregation), kept in rows.items():
+        found.put(family, aggregation, kept)
+
+
+def _merged(rows: dict[Any, Any], sums: dict[str, Any], total: int, families: Sequence[str], thick: set[str]) -> None:
+    """Add the rows of the matrices summed over slices (2.5D)."""
+    if "glcm" in families:
+        if "2_5D_avg" in thick:
+            rows["glcm", "2_5D_avg"] = [cooccurrence_features(m) for m in sums["glcm"]]
+        if "2_5D_comb" in thick:
+            rows["glcm", "2_5D_comb"] = [cooccurrence_features(sums["glcm"].sum(axis=0))]
+    if "glrlm" in families:
+        if "2_5D_avg" in thick:
+            rows["glrlm", "2_5D_avg"] = [_emphasis(m, total) for m in sums["glrlm"]]
+        if "2_5D_comb" in thick:
+            rows["glrlm", "2_5D_comb"] = [_emphasis(sums["glrlm"].sum(axis=0), 4 * total)]
+    if thick and "ngtdm" in families:
+        rows["ngtdm", "2_5D"] = [tone_features(sums["occurrences"], sums["differences"])]
+    if thick and "ngldm" in families:
+        rows["ngldm", "2_5D"] = [_emphasis(sums["dependences"], total)]
+
+
+def _zones_in_slices(
+    rows: dict[Any, Any], found: Zones, sizes: dict[int, int], families: Sequence[str], flat: bool, thick: bool
+) -> None:
+    for family, triples in (("glszm", size_triples), ("gldzm", distance_triples)):
+        if family not in families:
+            continue
+        if flat:
+            rows[family, "2D"] = [
+                emphasis_features(*triples(found.of_plane(plane)), float(samples)) for plane, samples in sizes.items()
+            ]
+        if thick:
+            rows[family, "2_5D"] = [emphasis_features(*triples(found), float(sum(sizes.values())))]
