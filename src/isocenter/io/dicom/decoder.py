@@ -32,6 +32,7 @@ __all__ = ["decode_frame", "decoders"]
 
 _WORKER = Path(__file__).with_name("decode_worker.py")
 _BASE_SECONDS = 8.0
+_START_SECONDS = 20.0  # a new child has yet to import its codecs
 _SECONDS_PER_BYTE = 1.0 / (4 << 20)
 _BASE_MEMORY = 512 << 20
 
@@ -63,7 +64,7 @@ class _Child:
         _FailedError
             With a clause on what happened.
         """
-        deadline = time.monotonic() + seconds + (20.0 if self.fresh else 0.0)  # a new child has yet to import its codecs
+        deadline = time.monotonic() + seconds + (_START_SECONDS if self.fresh else 0.0)
         body = json.dumps(request).encode()
         self._send(struct.pack(">II", len(body), len(stream)) + body + stream, deadline)
         text, count = struct.unpack(">II", self._receive(8, deadline))

@@ -21,11 +21,11 @@ from isocenter.core.provenance import Provenance
 from isocenter.io.budget import Budget
 from isocenter.io.dicom.assemble import volume_array, volume_dtype
 from isocenter.io.dicom.colour import RGB, Palette
-from isocenter.io.dicom.frame import Frame
 from isocenter.io.dicom.identity import key
 from isocenter.io.dicom.member import DOSE_CLASS, Member
 from isocenter.io.dicom.pet import Uptake
 from isocenter.io.dicom.split import Volume, split_series
+from isocenter.io.dicom.stacks import Stack
 from isocenter.io.dicom.words import clean
 from isocenter.io.inventory import Item, Problem, Repair
 
@@ -181,19 +181,23 @@ def _item(volume: Volume, members: list[Member], header: Header, budget: Budget)
     for n in shape:
         samples *= n
     spec = Spec("Image", dims, dtype.str, geometry, modality, quantity, samples)
-    paths, sops = _order(stacks[k] for k in range(len(stacks)))
+    paths, sources = _order(stacks)
     notes = tuple(p.sentence() for p in problems)
     load = partial(image_from, tuple(stacks), factor, header.palette, spec, channels, volume.times, notes)
     return Item(
         slot_name(modality or ""), "image", "dicom", spec, paths, load, key("study", first.study)[:16] if first.study else "", first.patient,
-        tuple(problems), {**header.facts, **({"part": volume.label} if volume.label else {})}, {**header.identity, "SOPInstanceUIDs": sops},
+        tuple(problems), {**header.facts, **({"part": volume.label} if volume.label else {})}, {**header.identity, **sources},
         (), first.series,
     )  # fmt: skip
 
 
-def _order(stacks: Any) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    frames: list[Frame] = [f for s in stacks for f in s.frames]
-    return tuple(dict.fromkeys(f.pixels.path for f in frames)), tuple(dict.fromkeys(f.sop for f in frames))
+def _order(stacks: Sequence[Stack]) -> tuple[tuple[Path, ...], dict[str, tuple[Any, ...]]]:
+    """Return the files in reading order, and the identities (and frame numbers of a multi-frame file) in slice order."""
+    frames = [f for s in stacks for f in s.frames]
+    sources: dict[str, tuple[Any, ...]] = {"SOPInstanceUIDs": tuple(dict.fromkeys(f.sop for f in frames))}
+    if frames[0].pixels.layout.frames > 1:
+        sources["FrameNumbers"] = tuple(f.index + 1 for f in stacks[0].frames)
+    return tuple(dict.fromkeys(f.pixels.path for f in frames)), sources
 
 
 def image_from(
