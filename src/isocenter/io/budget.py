@@ -103,7 +103,7 @@ class Budget:
 
     def _refuse(self, path: Path, what: str, asked: str, allowed: str) -> BudgetError:
         return BudgetError(
-            f"{path.name}: {what} would take {asked}, more than the {allowed} allowed: raise the budget if the file is sound."
+            f"{path.name}: {what} would take {asked}: expected at most {allowed}; raise the budget if the file is sound."
         )
 
     def check_bytes(self, n: int, path: Path, what: str = "the image") -> int:
@@ -153,8 +153,8 @@ class Budget:
         if unpacked > self.ratio_floor and unpacked > self.max_ratio * max(packed, 1):
             ratio = unpacked / max(packed, 1)
             raise BudgetError(
-                f"{path.name}: {what} would turn {readable_size(packed)} into {readable_size(unpacked)} ({ratio:.0f} times), "
-                f"more than the {self.max_ratio:g} times allowed: this looks like a decompression bomb."
+                f"{path.name}: {what} would turn {readable_size(packed)} into {readable_size(unpacked)} ({ratio:.0f} times): "
+                f"expected at most {self.max_ratio:g} times, so this looks like a decompression bomb; do not open it."
             )
         return unpacked
 
