@@ -142,6 +142,16 @@ def test_make_lists_its_targets() -> None:
         assert f"make {target} " in done.stdout
 
 
+def test_the_check_of_every_change_runs_everything() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111, "it can be executed"
+    text = script.read_text()
+    assert text.rstrip().endswith("make --no-print-directory test"), "its last line is that of pytest"
+    assert "make --no-print-directory check" in text
+    assert "set -euo pipefail" in text
+    subprocess.run(["bash", "-n", script], check=True)
+
+
 def test_make_says_what_is_missing_without_a_python(tmp_path: Path) -> None:
     command = ["make", "PYTHON=", f"VENV={tmp_path}/none", "demo"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
