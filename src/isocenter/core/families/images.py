@@ -93,10 +93,11 @@ class Fuser(OnImages):
         """Return the fused image; `compute` is handed the images stacked along a new first axis."""
         if len(images) < 2:
             raise ParameterError(f"{self.name} was given {len(images)} images: expected two or more.")
-        for k, other in enumerate(images[1:], start=2):
-            images[0].geometry.require_match(other.geometry, ("image 1", f"image {k}"))
         first = images[0]
         core = self._core(first)
+        for k, other in enumerate(images[1:], start=2):
+            self._core(other)
+            first.geometry.require_match(other.geometry, ("image 1", f"image {k}"))
         notes: list[str] = []
         context = self._context(first, core, seed, threads, notes)
         stack = np.stack([np.asarray(i.array).astype(working_dtype(i.dtype), copy=False) for i in images])
@@ -105,8 +106,10 @@ class Fuser(OnImages):
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return the spec of the fused image."""
-        self.check_image(specs[0])
+        for spec in specs:
+            self.check_image(spec)
         for other in specs[1:]:
             if specs[0].geometry is not None and other.geometry is not None:
                 specs[0].geometry.require_match(other.geometry, ("the first image", "another image"))
-        return specs[0].replace(quantity=None)
+        kinds = [working_dtype(s.dtype) for s in specs if s.dtype is not None]
+        return specs[0].replace(quantity=None, dtype=max(kinds, key=lambda k: k.itemsize).str if kinds else None)

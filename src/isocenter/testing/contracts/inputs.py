@@ -247,6 +247,8 @@ def _port(
         return [Affine.rotation((0.2, 0.1, 1.0), 4.0, center=(-25.0, 15.0, 110.0))]
     if "Geometry" in annotation:
         return [_other_grid(image(operation, dims, **rest).geometry)]
+    if "Iterable" in annotation:
+        return [[image(operation, dims, seed=seed + k, **rest) for k in range(3)]]
     if "Raw" in annotation:
         return [raw()]
     if "Signal" in annotation:
