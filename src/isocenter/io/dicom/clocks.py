@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import re
 
-from isocenter.core.errors import FormatError
 from isocenter.io.dicom import values
 from isocenter.io.dicom.elements import Dataset
 
@@ -58,10 +57,7 @@ def clocks(data: Dataset) -> dict[str, float]:
     """Return the temporal attributes that a dataset gives, by keyword; unreadable ones are left out."""
     found: dict[str, float] = {}
     for keyword in _NUMBERS:
-        try:
-            number = values.number(data, keyword)
-        except FormatError:  # a clock that cannot be read orders nothing; the positions decide
-            continue
+        number = values.lenient(data, keyword)  # a clock that cannot be read orders nothing; the positions decide
         if number is not None:
             found[keyword] = number
     stamp = moment_of_dt(values.text(data, "AcquisitionDateTime"))

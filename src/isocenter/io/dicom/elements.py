@@ -97,7 +97,7 @@ class Element:
 
 @dataclass(slots=True)
 class Dataset:
-    """Elements by tag, and how their values are written."""
+    """Elements by tag, how their values are written, and (of an item) where it starts."""
 
     view: View
     path: Path
@@ -106,6 +106,7 @@ class Dataset:
     elements: dict[int, Element] = field(default_factory=dict)
     encodings: tuple[str, ...] | None = None
     parent: Dataset | None = None
+    start: int = 0
 
 
 def _short_of(path: Path, what: str, want: int, have: int) -> FormatError:
@@ -281,7 +282,7 @@ class _Walk:
             )
         if length != UNDEFINED and self.pos + length > stop:
             raise _short_of(self.path, f"an item of {tag_name(element.tag)}", length, stop - self.pos)
-        item = Dataset(self.view, self.path, big, parent.implicit or unknown, parent=parent)
+        item = Dataset(self.view, self.path, big, parent.implicit or unknown, parent=parent, start=self.pos - 8)
         assert element.items is not None
         element.items.append(item)
         self.stack.append((item, UNDEFINED if length == UNDEFINED else self.pos + length))

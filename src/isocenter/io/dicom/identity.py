@@ -103,10 +103,7 @@ def facts(data: Dataset) -> dict[str, Any]:
         if value:
             found[name] = clean(value, 64)
     for name, keyword in _FACT_NUMBERS.items():
-        try:
-            number = values.number(data, keyword)
-        except FormatError:  # a fact that cannot be read is no reason to refuse the image
-            continue
+        number = values.lenient(data, keyword)
         if number is not None:
             found[name] = number
     image_type = values.texts(data, "ImageType")

@@ -16,6 +16,7 @@ from isocenter.io.budget import Budget
 from isocenter.io.dicom import values
 from isocenter.io.dicom.colour import read_palette
 from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
+from isocenter.io.dicom.dicomdir import is_directory, listed_files
 from isocenter.io.dicom.elements import Dataset
 from isocenter.io.dicom.identity import facts, identity, text_problems, uid
 from isocenter.io.dicom.layout import has_pixels
@@ -30,7 +31,6 @@ from isocenter.io.inventory import Item, Refusal, Repair
 __all__ = ["inspect_files", "refusal_kind", "sniff"]
 
 _Kind = Literal["geometry", "format", "budget", "content", "unsupported"]
-_DICOMDIR = "1.2.840.10008.1.3.10"
 _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 _FEW = 4  # files of a series up to which compressed frames are checked when they are inspected, not when they are loaded
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -80,8 +80,13 @@ def inspect_files(paths: Sequence[Path], budget: Budget, repair: Repair | None =
     found: dict[str, _Series] = {}
     derived: list[File] = []
     refusals: list[Refusal] = []
+    listed: list[Path] = []
     for path in sorted(paths, key=str):
-        _sort(path, budget, found, derived, refusals)
+        listed.extend(_sort(path, budget, found, derived, refusals))
+    if len(paths) == 1:  # a DICOMDIR by itself stands for the files it lists; beside them it adds nothing
+        budget.check_files(len(listed), paths[0], "the DICOMDIR")
+        for path in listed:
+            _sort(path, budget, found, derived, refusals)
     items: list[Item] = []
     for series_uid in sorted(found, key=lambda s: (_number(found[s]), s)):
         done, refused = _series(found[series_uid], budget, repair)
@@ -96,14 +101,16 @@ def _number(series: _Series) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1 << 30
 
 
-def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[File], refusals: list[Refusal]) -> None:
-    """Open one file and put it where it belongs."""
+def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[File], refusals: list[Refusal]) -> list[Path]:
+    """Open one file and put it where it belongs; return the files that it lists, where it is a DICOMDIR."""
     salvage: list[Dataset] = []
     series_uid = ""
     try:
         file = open_file(path, budget, salvage)
         series_uid = uid(file.data, "SeriesInstanceUID")
         sop_class = uid(file.data, "SOPClassUID")
+        if is_directory(file):
+            return listed_files(file)
         if sop_class == _RTSTRUCT or sop_class in _SEGMENTATIONS:
             derived.append(file)
         elif not has_pixels(file.data):
@@ -117,6 +124,7 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
             found.setdefault(series_uid, _Series()).broken.append((path, error))
         else:
             refusals.append(Refusal(path, str(error), refusal_kind(error)))
+    return []
 
 
 def _place(file: File) -> str:
@@ -134,12 +142,6 @@ def _salvaged(data: Dataset) -> str:
 def _other(file: File, sop_class: str) -> Refusal:
     from pydicom.uid import UID_dictionary
 
-    if sop_class == _DICOMDIR or 0x00041220 in file.data.elements:
-        return Refusal(
-            file.path,
-            f"{clean(file.path)} is a DICOMDIR, a list of other files: expected images; give the folder that holds them.",
-            "unsupported",
-        )
     entry = UID_dictionary.get(sop_class)
     what = entry[0] if entry is not None else f"an object of class {clean(sop_class, 64)!r}"
     return Refusal(
@@ -173,6 +175,7 @@ def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[lis
     refusals = [Refusal(path, str(error), refusal_kind(error)) for path, error in series.broken]
     if not series.members:
         return [], refusals
+    series.members.sort(key=lambda m: (m.number, m.sop, str(m.pixels.path)))  # not by name: a copy elsewhere reads the same
     header, first = series.header, series.members[0]
     assert header is not None and series.first is not None
     name = series_name(first, header)

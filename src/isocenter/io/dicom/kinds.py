@@ -47,8 +47,8 @@ def private_numbers(data: Dataset, tag: int) -> list[float]:
 def b_value(data: Dataset) -> float | None:
     """Return the diffusion weighting in s/mm^2, None where it is not given."""
     for keyword in ("DiffusionBValue", _SIEMENS_B, _PHILIPS_B):
-        found = private_numbers(data, keyword) if isinstance(keyword, int) else values.numbers(data, keyword)
-        if found:
+        found = private_numbers(data, keyword) if isinstance(keyword, int) else [values.lenient(data, keyword)]
+        if found and found[0] is not None:
             return found[0]
     ge = private_numbers(data, _GE_B)
     return ge[0] % 100000 if ge and ge[0] >= 0 else None  # GE adds a multiple of 1e9 for multi-shell
@@ -61,7 +61,7 @@ def kind_of(data: Dataset, modality: str) -> tuple[tuple[str, Any], ...]:
     if image_type:
         found.append(("image type", clean("/".join(image_type[:5]), 64)))
     for name, keyword in _NUMBERS.items():
-        number = values.number(data, keyword)
+        number = values.lenient(data, keyword)
         if number is not None:
             found.append((name, round(number, 4)))
     for name, keyword in _TEXTS.items():

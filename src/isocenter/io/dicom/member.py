@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocenter.core.errors import GeometryError
+from isocenter.core.errors import GeometryError, UnsupportedError
 from isocenter.io.budget import Budget
 from isocenter.io.dicom import values
 from isocenter.io.dicom.clocks import clocks
@@ -29,6 +29,7 @@ _SECTION_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1",
     "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130",
 )  # fmt: skip
+_SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 DOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
@@ -79,9 +80,10 @@ def member(file: File, budget: Budget) -> Member:
     quick_check(file, pixels)
     modality = values.text(data, "Modality").upper()
     rescale = read_rescale(data, form) if form.samples == 1 else IDENTITY
-    number = values.integer(data, "InstanceNumber") or 0
+    number = int(values.lenient(data, "InstanceNumber") or 0)
     frames = _frames(file, form, pixels, rescale, modality, number, sop_class, sop)
-    if values.has(data, "WindowWidth") and any(w <= 0 for w in values.numbers(data, "WindowWidth")):
+    width = values.lenient(data, "WindowWidth")
+    if width is not None and width <= 0:
         file.warnings.append("WindowWidth (0028,1051) is not positive; displays fall back to the range of the values.")
     if form.photometric == "MONOCHROME1":
         file.warnings.append("Stored inverted (MONOCHROME1: low values are bright); values were kept, displays invert them.")
@@ -108,6 +110,10 @@ def _frames(
     if form.frames == 1 and (has_plane(data) or sop_class in _SECTION_CLASSES):
         where = plane(data, data, data)
         return [Frame(pixels, 0, where, rescale, number, sop, kind_of(data, modality), clocks(data))]
+    if sop_class == _SLIDE_CLASS:
+        raise UnsupportedError(
+            f"{clean(file.path)}: a whole slide in tiles is not assembled: expected a TIFF or SVS slide; convert it first."
+        )
     if sop_class in _SECTION_CLASSES:
         raise GeometryError(
             f"{clean(file.path)}: {form.frames} frames of {modality or 'cross sections'} without positions (no plane in their functional groups): expected "

@@ -18,10 +18,13 @@ from isocenter.io.dicom.frame import Frame
 from isocenter.io.dicom.layout import Layout
 from isocenter.io.dicom.pixels import Pixels
 from isocenter.io.dicom.plane import plane
-from isocenter.io.dicom.rescale import read_rescale
+from isocenter.io.dicom.rescale import Rescale, read_rescale
 from isocenter.io.dicom.words import clean
 
-__all__ = ["Groups", "frames_of_groups", "is_enhanced"]
+__all__ = ["MAP_CLASS", "Groups", "frames_of_groups", "is_enhanced"]
+
+
+MAP_CLASS = "1.2.840.10008.5.1.4.1.1.30"
 
 
 def is_enhanced(data: Dataset) -> bool:
@@ -76,6 +79,7 @@ def frames_of_groups(file: File, form: Layout, pixels: Pixels, modality: str, so
     """
     data = file.data
     groups = Groups(data, form.frames)
+    mapped = values.text(data, "SOPClassUID") == MAP_CLASS
     frames = []
     for k in range(form.frames):
         position, orient, measures = (
@@ -84,9 +88,21 @@ def frames_of_groups(file: File, form: Layout, pixels: Pixels, modality: str, so
         )
         transform = groups.item(k, "PixelValueTransformationSequence")
         rescale = read_rescale(transform if transform is not None else data, form)
+        if mapped:
+            rescale = _real_world(groups.item(k, "RealWorldValueMappingSequence"), rescale)
         kind, times = _kind(groups, k, modality)
         frames.append(Frame(pixels, k, plane(position, orient, measures), rescale, k + 1, sop, kind, times))
     return frames
+
+
+def _real_world(item: Dataset | None, rescale: Rescale) -> Rescale:
+    """Return how the samples of a parametric map become what it maps, with the unit (UCUM)."""
+    if item is None:
+        return rescale
+    slope, intercept = values.number(item, "RealWorldValueSlope"), values.number(item, "RealWorldValueIntercept")
+    code = values.first_item(item, "MeasurementUnitsCodeSequence")
+    unit = clean(values.text(code, "CodeValue"), 16) if code is not None else ""
+    return Rescale(1.0 if slope is None or slope == 0 else slope, intercept or 0.0, unit)
 
 
 def _kind(groups: Groups, k: int, modality: str) -> tuple[tuple[tuple[str, Any], ...], dict[str, float]]:

@@ -141,16 +141,16 @@ def _coded(item: Dataset | None) -> Code | None:
 
 
 def _colour(item: Dataset) -> tuple[int, int, int] | None:
-    """Return the recommended colour (CIELab as 16-bit numbers, D50) in sRGB."""
+    """Return the recommended colour (CIELab in 16-bit numbers, relative to D65 as writers in use take it) in sRGB."""
     lab = values.integers(item, "RecommendedDisplayCIELabValue")
     if len(lab) != 3:
         return None
     light, a, b = lab[0] / 65535 * 100, lab[1] / 65535 * 255 - 128, lab[2] / 65535 * 255 - 128
     fy = (light + 16) / 116
     f = np.array([fy + a / 500, fy, fy - b / 200])
-    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * (0.9642, 1.0, 0.8249)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * (0.95047, 1.0, 1.08883)
     linear = (
-        np.array([[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]])
+        np.array([[3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560], [0.0556434, -0.2040259, 1.0572252]])
         @ xyz
     )
     rgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)

@@ -28,6 +28,7 @@ __all__ = [
     "integer",
     "integers",
     "items",
+    "lenient",
     "number",
     "numbers",
     "person",
@@ -189,6 +190,14 @@ def number(data: Dataset, keyword: str | int) -> float | None:
     """Return the first number of an element, None where it is absent or empty."""
     found = numbers(data, keyword)
     return found[0] if found else None
+
+
+def lenient(data: Dataset, keyword: str | int) -> float | None:
+    """Return the first number of an element that decides nothing by itself, None where it cannot be read."""
+    try:
+        return number(data, keyword)
+    except FormatError:
+        return None
 
 
 def integers(data: Dataset, keyword: str | int) -> list[int]:

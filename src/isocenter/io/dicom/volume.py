@@ -23,6 +23,7 @@ from isocenter.io.dicom.assemble import volume_array, volume_dtype
 from isocenter.io.dicom.colour import RGB, Palette
 from isocenter.io.dicom.identity import key
 from isocenter.io.dicom.member import DOSE_CLASS, Member
+from isocenter.io.dicom.multiframe import MAP_CLASS
 from isocenter.io.dicom.pet import Uptake
 from isocenter.io.dicom.split import Volume, split_series
 from isocenter.io.dicom.stacks import Stack
@@ -154,6 +155,8 @@ def _meaning(member: Member, header: Header) -> tuple[str | None, str | None, fl
     unit = member.frames[0].rescale.unit if member.frames else member.rescale.unit
     if member.sop_class == DOSE_CLASS:
         return "RTDOSE", "Gy" if unit == "GY" else None, 1.0
+    if member.sop_class == MAP_CLASS:
+        return modality, unit or None, 1.0
     if header.uptake is not None:
         return modality, header.uptake.quantity, header.uptake.factor
     if member.modality == "CT" and unit in ("", "HU") and member.sop_class in _CT_CLASSES and member.layout.samples == 1:
