@@ -265,9 +265,10 @@ class Operation(BaseModel):
     def check_image(self, spec: Spec) -> None:
         """Raise the error that says why this operation refuses an image, if it does."""
         who = self.name
-        if spec.geometry is None:
+        planned = spec.kind in ("Image", "LabelMap") and bool(spec.dims)  # a grid that only voxels decide is not known yet
+        if spec.geometry is None and not planned:
             raise ContentError(f"{who} needs an image, but was given {spec.kind}: expected samples on a grid.")
-        if self.needs_mm:
+        if self.needs_mm and spec.geometry is not None:
             spec.geometry.require_mm(who)
         if self.quantities is not None and spec.quantity not in self.quantities:
             raise ContentError(

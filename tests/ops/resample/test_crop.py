@@ -9,8 +9,13 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
+from isocenter.ops.denoise.gaussian import Gaussian
+from isocenter.ops.denoise.median import Median
 from isocenter.ops.resample.crop import Crop
 from isocenter.ops.resample.pad import Pad
+from isocenter.ops.resample.to_grid import ToGrid
+from isocenter.ops.resample.to_spacing import ToSpacing
+from isocenter.ops.segment.otsu import Otsu
 from isocenter.testing.contracts.inputs import grid
 
 SHAPE = (9, 12, 14)
@@ -98,3 +103,12 @@ def test_crop_refusals(crop: Crop, where: object, text: str) -> None:
 def test_crop_does_not_promise_a_grid_that_only_voxels_decide() -> None:
     assert Crop().resolve(Spec.of(image()), Spec.of(region())).geometry is None
     assert Crop(start=1).resolve(Spec.of(image())).geometry == Crop(start=1)(image()).geometry
+
+
+def test_a_plan_goes_on_after_a_crop_whose_grid_is_not_known_yet() -> None:
+    boxed = Crop().resolve(Spec.of(image()), Spec.of(region()))
+    assert Median().resolve(boxed).dtype == "<i2"
+    assert Gaussian().resolve(boxed).dtype == "<f4"
+    assert Otsu().resolve(boxed).kind == "LabelMap"
+    assert ToSpacing().resolve(boxed).geometry is None
+    assert ToGrid().resolve(boxed, Spec.of(image())).geometry == image().geometry

@@ -76,7 +76,8 @@ class Resampler(OnImages):
         """Return the spec on the requested grid (a later spec that has a geometry is the grid)."""
         spec = specs[0]
         self.check_image(spec)
-        assert spec.geometry is not None
+        if spec.geometry is None:  # an earlier step's voxels decide on its grid
+            return spec
         grid = next((s.geometry for s in specs[1:] if s.geometry is not None), None)
         target = self.target(spec.geometry, grid)
         samples = spec.samples // spec.geometry.size * target.size

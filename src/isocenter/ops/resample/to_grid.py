@@ -57,4 +57,7 @@ class ToGrid(Resampler):
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return the spec on the requested grid."""
-        return super().resolve(*specs).replace(dtype=interpolated_dtype(specs[0], self.interpolation))
+        result = super().resolve(*specs).replace(dtype=interpolated_dtype(specs[0], self.interpolation))
+        if result.geometry is None:  # the image's own grid is not known yet, but the requested one may be
+            return result.replace(geometry=next((s.geometry for s in specs[1:] if s.geometry is not None), None))
+        return result
