@@ -35,6 +35,7 @@ class _SeamedFile(io.FileIO):
     def __init__(self, descriptor: int, target: Path) -> None:
         super().__init__(descriptor, "w+b")
         self._target = target
+        self.name = str(target)  # libraries expect a text here, not a descriptor
 
     def write(self, data: Any, /) -> int:
         """Write what fits, as `io.FileIO` does."""

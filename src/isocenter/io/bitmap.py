@@ -40,7 +40,7 @@ class _Decoder:
     format: str
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        with pillow_open(self.path, self.format, self.path, self.budget, self.path.stat().st_size) as picture:
+        with pillow_open(self.format, self.path, self.budget) as picture:
             return plane(pillow_array(picture, self.path))
 
 
@@ -61,7 +61,7 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     """
     with path.open("rb") as handle:
         format = _format(handle.read(32)) or "BMP"
-    with pillow_open(path, format, path, budget, path.stat().st_size) as picture:
+    with pillow_open(format, path, budget) as picture:
         (width, height), bands, frames = picture.size, len(picture.getbands()), getattr(picture, "n_frames", 1)
         bands = 3 if picture.mode == "P" else bands
     problems = [Problem(f"The picture has {frames} frames; only the first is read.")] if frames > 1 else []

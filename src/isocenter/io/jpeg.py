@@ -38,7 +38,7 @@ class _Decoder:
     turn: int
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        with pillow_open(self.path, "JPEG", self.path, self.budget, self.path.stat().st_size) as picture:
+        with pillow_open("JPEG", self.path, self.budget) as picture:
             array = pillow_array(picture, self.path)
         return plane(np.ascontiguousarray(TURNS[self.turn](array)) if self.turn in TURNS else array)
 
@@ -58,7 +58,7 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     FormatError, UnsupportedError, BudgetError
         If it cannot be used, with the reason.
     """
-    with pillow_open(path, "JPEG", path, budget, path.stat().st_size) as picture:
+    with pillow_open("JPEG", path, budget) as picture:
         (width, height), mode = picture.size, picture.mode
         with decoding(path):
             turn = int(picture.getexif().get(ORIENTATION, 1))

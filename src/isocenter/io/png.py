@@ -10,7 +10,6 @@ W3C, Portable Network Graphics (PNG) Specification, third edition.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -136,20 +135,21 @@ class _Decoder:
     budget: Budget
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        header, data, _, _ = _read(self.path, self.budget)
+        header, data, content, _ = _read(self.path, self.budget)
+        ours = bool(content)
         rows = _inflate(data, header, self.path.name)
         if header.depth == 16 and header.samples > 1 and not header.interlaced:  # Pillow would drop the lower byte
             array = unfiltered(rows, header.height, header.width * header.samples * 2, header.samples * 2, self.path.name)
-            return plane(array.view(">u2").astype(np.uint16).reshape(header.height, header.width, header.samples))
+            return plane(array.view(">u2").astype(np.uint16).reshape(header.height, header.width, header.samples), ours)
         if header.depth == 16 and header.samples > 1:
             raise UnsupportedError(
                 f"{self.path.name}: interlaced colour of 16 bits is not read: expected it without interlace; save it again."
             )
-        picture = pillow_open(io.BytesIO(data), "PNG", self.path, self.budget, len(data))
+        picture = pillow_open("PNG", self.path, self.budget, data)
         array = pillow_array(picture, self.path)
         if header.kind == 0 and header.depth in (2, 4):  # Pillow spreads these over 0 to 255; the stored values are kept
             array = array // (255 // (2**header.depth - 1))
-        return plane(array.astype(np.uint16) if header.depth == 16 else array)
+        return plane(array.astype(np.uint16) if header.depth == 16 else array, ours)
 
 
 def _inflate(data: bytes, header: _Header, name: str) -> bytes:

@@ -6,6 +6,7 @@ samples (microscopes do; a resolution in dots per inch is about printing and mea
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,30 +60,31 @@ def decoding(path: Path) -> Iterator[None]:
         raise FormatError(f"{path.name}: the picture is damaged ({what}): expected a whole file; get a fresh copy.") from error
 
 
-def pillow_open(source: Any, format: str, path: Path, budget: Budget, packed: int) -> Pillow.Image:
+def pillow_open(format: str, path: Path, budget: Budget, data: bytes | None = None) -> Pillow.Image:
     """Open a picture with Pillow, one format only, and check its size before anything is decoded.
 
     Parameters
     ----------
-    source
-        Path or binary file object.
     format
         Pillow's name of the format.
     path
-        The file, for messages.
+        The file.
     budget
         Limits.
-    packed
-        Bytes of the compressed picture.
+    data
+        Its bytes, where they were read (and cleaned) already.
     """
+    if data is None:
+        budget.check_bytes(path.stat().st_size, path, "reading the file")
+        data = path.read_bytes()
     with decoding(path):
-        picture = Pillow.open(source, formats=(format,))
+        picture = Pillow.open(io.BytesIO(data), formats=(format,))
     width, height = picture.size
     if width < 1 or height < 1:
         raise FormatError(f"{path.name}: {width} x {height} pixels: expected at least one each way; get a sound copy.")
     budget.check_pixels(width * height, path)
     size = budget.check_shape((height, width, len(picture.getbands())), 2 if "16" in picture.mode else 1, path, "the picture")
-    budget.check_ratio(packed, size, path, "decoding")
+    budget.check_ratio(len(data), size, path, "decoding")
     return picture
 
 
@@ -100,12 +102,20 @@ def pillow_array(picture: Pillow.Image, path: Path) -> npt.NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def plane(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-    """Return a decoded picture as (c, y, x) or (y, x), its dims and channel names; an opaque alpha channel is dropped."""
+def plane(array: npt.NDArray[Any], ours: bool = False) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
+    """Return a decoded picture as (c, y, x) or (y, x), its dims and channel names; an opaque alpha channel is dropped.
+
+    Parameters
+    ----------
+    array
+        Shape (y, x) or (y, x, c).
+    ours
+        Whether isocenter wrote the file: then every channel is a channel.
+    """
     if array.ndim == 2:
         return array, ("y", "x"), None
     count = array.shape[2]
-    if count in (2, 4):
+    if count in (2, 4) and not ours:
         full = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1.0
         if (array[..., -1] == full).all():
             array = array[..., :-1]
@@ -158,7 +168,10 @@ class Picture:
             return sourced(LabelMap(array, dims, grid, table, modality=modality), self.format, notes)
         counts = dict(zip(dims, array.shape, strict=True))
         stated, times = self.facts.get("channels"), self.facts.get("times")
-        channels = tuple(stated) if stated is not None and len(stated) == counts.get("c") else channels
+        if stated is not None and len(stated) == counts.get("c"):
+            channels = tuple(stated)
+        elif "dims" in self.facts:  # isocenter wrote the file, and there were no names
+            channels = None
         times = times if times is not None and len(times) == counts.get("t") else None
         image = Image(array, dims, grid, modality=modality, quantity=quantity, channels=channels, times=times)
         return sourced(image, self.format, notes)

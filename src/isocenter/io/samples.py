@@ -79,9 +79,12 @@ class Block:
 
     def _opened(self) -> Stream:
         stream = Stream(self.path, self.coding, self.start)
-        if stream.skip(self.skip) < self.skip:
+        try:
+            if stream.skip(self.skip) < self.skip:
+                raise self._short(0)
+        except BaseException:
             stream.__exit__()
-            raise self._short(0)
+            raise
         return stream
 
     def _surplus(self, stream: Stream) -> int:

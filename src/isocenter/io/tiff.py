@@ -7,6 +7,7 @@ Adobe, TIFF Revision 6.0; OME-TIFF specification (attributes of the Pixels eleme
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -27,9 +28,13 @@ from isocenter.io import facts as facts_of
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.raster import COLOURS, Picture, decoding, picture_spec, pillow_array
+from isocenter.io.streams import Stream
 from isocenter.io.tiff_pages import Page, pages
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff", "write"]
+
+# tifffile tells of odd tags by logging; without a handler of the application that would go to the terminal.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 NAME = "tiff"
 SUFFIXES: tuple[str, ...] = (".tif", ".tiff", ".svs")
@@ -38,7 +43,10 @@ MILLIMETRES = {
     "nm": 1e-6, "pm": 1e-9, "inch": 25.4, "in": 25.4,
 }  # fmt: skip
 #: Compressions that need no further package: none, deflate, its older code.
-PLAIN = (1, 8, 32946)
+DEFLATE = (8, 32946)
+PLAIN = (1, *DEFLATE)
+#: Deflate gives back 1032 bytes for one at most; what stays below the floor is not worth a look.
+MOST_INFLATION, INFLATION_FLOOR = 1032, 1 << 27
 KINDS = {1: "u", 2: "i", 3: "f"}
 MIN_IS_WHITE, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
 
@@ -133,9 +141,16 @@ class _Layout:
     """How pages become an image: the page axes with their extents, then the axes of a page."""
 
     path: Path
-    page: Page
-    count: int
+    pages: tuple[Page, ...]
     axes: tuple[tuple[str, int], ...]
+
+    @property
+    def page(self) -> Page:
+        return self.pages[0]
+
+    @property
+    def count(self) -> int:
+        return len(self.pages)
 
     @property
     def colours(self) -> int:
@@ -159,6 +174,19 @@ class _Layout:
         )
         return tuple(sizes[d] for d in self.dims)
 
+    def _check_inflation(self, page: Page) -> None:
+        """Inflate large deflated blocks in small pieces first: not every decoder can be told how much it may give back."""
+        if page.compression not in DEFLATE:
+            return
+        for at, length in page.blocks:
+            if length * MOST_INFLATION > page.expected + INFLATION_FLOOR:
+                with Stream(self.path, "zlib", at) as stream:
+                    if stream.skip(page.expected + 1) > page.expected:
+                        raise FormatError(
+                            f"{self.path.name}: a block of pixels inflates beyond the {page.expected} bytes of its page: "
+                            "expected a sound file; do not open it."
+                        )
+
     def _one(self, file: tifffile.TiffFile, k: int) -> npt.NDArray[Any]:
         """Decode one page to (y, x) or (y, x, c)."""
         if self.page.compression in PLAIN or _has_codecs():
@@ -171,7 +199,7 @@ class _Layout:
                 elif self.page.samples > 1 and self.page.planar == 2:
                     array = np.moveaxis(array, 0, -1)
         else:
-            with decoding(self.path), Pillow.open(self.path, formats=("TIFF",)) as picture:
+            with decoding(self.path), self.path.open("rb") as handle, Pillow.open(handle, formats=("TIFF",)) as picture:
                 picture.seek(k)
                 if picture.size != (self.page.width, self.page.height):
                     raise FormatError(f"{self.path.name}: two readings of page {k + 1} differ in size: expected a sound file.")
@@ -193,6 +221,7 @@ class _Layout:
         stack = np.empty(shape, self.dtype)
         with decoding(self.path), tifffile.TiffFile(self.path, is_ome=False) as file:
             for k in range(self.count):
+                self._check_inflation(self.pages[k])
                 stack[k] = self._one(file, k)
         names = [*[a for a, _ in self.axes], "y", "x", *(["c"] if self.colours > 1 else [])]
         stack = stack.reshape([*[n for _, n in self.axes], *shape[1:]])
@@ -240,7 +269,7 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     content = facts_of.decode(first.description)
     meaning = _meaning(first, count)
     axes = _own_axes(content, count) or meaning.axes or ((("z", count),) if count > 1 else ())
-    layout = _Layout(path, first, count, axes)
+    layout = _Layout(path, tuple(found[:count]), axes)
     if len(set(layout.dims)) < len(axes) + 2 + (layout.colours > 1):
         raise UnsupportedError(f"{path.name}: pages of channels with several samples a pixel: expected one or the other.")
     budget.check_shape(layout.shape, layout.dtype.itemsize, path)

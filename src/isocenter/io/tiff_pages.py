@@ -24,7 +24,7 @@ __all__ = ["Page", "pages"]
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 256, 257, 258, 259, 262, 270
-OFFSETS, SAMPLES, COUNTS, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 273, 277, 279, 282, 283, 284, 296
+OFFSETS, SAMPLES, ROWS, COUNTS, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 273, 277, 278, 279, 282, 283, 284, 296
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, SAMPLE_FORMAT = 322, 323, 324, 325, 339
 MOST_ENTRIES = 4096
 LONGEST_TEXT = 1 << 22
@@ -40,8 +40,8 @@ class Page:
         Pixels, samples per pixel, bits per sample, and their kind (1 unsigned, 2 signed, 3 float).
     compression, photometric, planar
         Codes of the tags.
-    packed
-        Bytes of all strips or tiles.
+    blocks, expected
+        First byte and length of every strip or tile, and the bytes that one of them may decode to.
     description
         Text of the page.
     resolution, unit
@@ -56,7 +56,8 @@ class Page:
     compression: int
     photometric: int
     planar: int
-    packed: int
+    blocks: tuple[tuple[int, int], ...]
+    expected: int
     description: str
     resolution: tuple[float, float]
     unit: int
@@ -145,20 +146,40 @@ def _page(d: _Directory) -> Page:
         raise UnsupportedError(
             f"{d.name}: samples of {sorted(set(bits))} bits, {samples} a pixel: expected one type for all of them."
         )
+    blocks, expected = _blocks(d, width, height, samples * int(bits[0]))
+    return Page(
+        width, height, samples, int(bits[0]), int(formats[0]), d.number(COMPRESSION, 1), d.number(PHOTOMETRIC, 1),
+        d.number(PLANAR, 1), blocks, expected, d.text(DESCRIPTION), (d.fraction(X_RESOLUTION), d.fraction(Y_RESOLUTION)), d.number(UNIT, 2),
+    )  # fmt: skip
+
+
+def _blocks(d: _Directory, width: int, height: int, bits: int) -> tuple[tuple[tuple[int, int], ...], int]:
+    """Return place and length of every strip or tile, and the most bytes that one of them decodes to.
+
+    Libraries fill a block that is missing with zeros; here as many are asked for as the page needs.
+    """
     tiled = TILE_OFFSETS in d.tags
     offsets = d.numbers(TILE_OFFSETS if tiled else OFFSETS)
     counts = d.numbers(TILE_COUNTS if tiled else COUNTS)
-    if not offsets or len(offsets) != len(counts):
-        raise d.wrong(f"{len(offsets)} blocks of pixels with {len(counts)} lengths", "as many of each, and at least one")
+    if tiled:
+        across, down = d.number(TILE_WIDTH), d.number(TILE_HEIGHT)
+        if across < 1 or down < 1:
+            raise d.wrong(f"tiles of {across} x {down} pixels", "at least one each way")
+    else:
+        across, down = width, min(height, max(1, d.number(ROWS, height)))
+    planes = d.number(SAMPLES, 1) if d.number(PLANAR, 1) == 2 else 1
+    needed = -(-width // across) * -(-height // down) * planes
+    if len(offsets) != needed or len(counts) != needed:
+        raise d.wrong(
+            f"{len(offsets)} blocks of pixels with {len(counts)} lengths", f"{needed} of each for {width} x {height} pixels"
+        )
     for at, length in zip(offsets, counts, strict=True):
-        if at + length > d.size:
-            raise d.wrong(f"a block of pixels ends at byte {at + length} of {d.size}", "it inside the file")
-    if tiled and (d.number(TILE_WIDTH) < 1 or d.number(TILE_HEIGHT) < 1):
-        raise d.wrong(f"tiles of {d.number(TILE_WIDTH)} x {d.number(TILE_HEIGHT)} pixels", "at least one each way")
-    return Page(
-        width, height, samples, int(bits[0]), int(formats[0]), d.number(COMPRESSION, 1), d.number(PHOTOMETRIC, 1),
-        d.number(PLANAR, 1), sum(counts), d.text(DESCRIPTION), (d.fraction(X_RESOLUTION), d.fraction(Y_RESOLUTION)), d.number(UNIT, 2),
-    )  # fmt: skip
+        if not length or at + length > d.size:
+            raise d.wrong(f"a block of pixels from byte {at} to {at + length} of {d.size}", "some bytes inside the file")
+    size = down * -(-across * bits // planes // 8)
+    if d.number(COMPRESSION, 1) == 1 and sum(counts) < height * (width * bits // 8):
+        raise d.wrong(f"{sum(counts)} bytes of pixels for {width} x {height} of them", f"at least {height * (width * bits // 8)}")
+    return tuple(zip((int(v) for v in offsets), (int(v) for v in counts), strict=True)), size
 
 
 def pages(path: Path, budget: Budget) -> list[Page]:
@@ -203,7 +224,7 @@ def pages(path: Path, budget: Budget) -> list[Page]:
             budget.check_pixels(page.width * page.height, path)
             total = budget.check_shape((page.height, page.width, page.samples), max(1, page.bits // 8), path, "a page")
             if page.compression != 1:
-                budget.check_ratio(page.packed, total, path, "decoding")
+                budget.check_ratio(sum(n for _, n in page.blocks), total, path, "decoding")
             found.append(page)
             place = directory.next
     if not found:
