@@ -77,6 +77,9 @@ def test_the_difference_may_lie_on_another_grid_or_have_no_difference() -> None:
     assert decoded(difference(before, after)).shape[1] > 600
     other = before.replace(quantity="probability")
     assert decoded(difference(before, other)).shape[1] < decoded(difference(before, before)).shape[1]
+    flat = Image(np.zeros((8, 8)), ("y", "x"), Geometry.pixels((8, 8)))
+    with pytest.raises(ContentError, match="one world"):
+        difference(flat, Image(np.zeros((4, 4)), ("y", "x"), Geometry.pixels((4, 4))))
     with pytest.raises(ContentError, match="one world"):
         difference(before, Image(np.zeros((4, 4)), ("y", "x"), Geometry.pixels((4, 4))))
 

@@ -225,9 +225,9 @@ def test_bad_requests_get_a_sentence() -> None:
         montage(image.replace(geometry=image.geometry.with_frame("1.2.3")), elsewhere)
     with pytest.raises(ParameterError, match="LabelMap or MaskStack"):
         montage(image, {"image": image})  # type: ignore[dict-item]  # the point of the test
-    with pytest.raises(GridMismatchError, match="one unit"):
+    with pytest.raises(GridMismatchError, match="same grid"):
         montage(Image(np.zeros((9, 9)), ("y", "x"), Geometry.pixels((9, 9))), labels)
-    with pytest.raises(ContentError, match="calibrated in mm"):
+    with pytest.raises(ContentError, match="lie in a patient"):
         montage(Image(np.zeros((9, 9)), ("y", "x"), Geometry.pixels((9, 9))), overlay=image)
     with pytest.raises(ParameterError, match="LabelMap"):
         montage(image, 3)  # type: ignore[arg-type]  # the point of the test

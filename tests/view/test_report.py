@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from isocenter.core.errors import ParameterError
@@ -311,7 +311,7 @@ def test_the_case_flow_counts_every_case() -> None:
 _PIECES = st.sampled_from([*"aW \n<&>\"'-=\t", "\x00", "\u202e", "\u0301", "\u4e2d", "\u05d0"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(_PIECES, max_size=60).map("".join), st.integers(1, 60), st.integers(1, 9))
 def test_any_text_fits_into_both(text: str, times: int, columns: int) -> None:
     long = text * times

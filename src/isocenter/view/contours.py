@@ -14,7 +14,7 @@ from isocenter.core.errors import ContentError, GridMismatchError, ParameterErro
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
-from isocenter.view.slices import Plane, Volume, interpolate, nearest
+from isocenter.view.slices import Plane, Volume, anatomical, interpolate, nearest
 from isocenter.view.style import distinct
 from isocenter.view.text import clean
 
@@ -140,9 +140,11 @@ def _require_common_world(image: Image, other: Geometry, slot: str) -> None:
         raise GridMismatchError(
             f"Labels '{clean(slot, 60)}' lie in another frame of reference than the image: expected one; register and resample them."
         )
-    if grid.unit != other.unit or (grid.unit == "px" and grid.shape != other.shape) or grid.ndim != other.ndim:
+    # Without directions in the patient only one and the same grid can be laid over the image.
+    apart = not anatomical(image) and not grid.with_frame(None).matches(other.with_frame(None))
+    if grid.unit != other.unit or grid.ndim != other.ndim or apart:
         raise GridMismatchError(
-            f"Labels '{clean(slot, 60)}' on {other} do not fit the image on {grid}: expected grids of one unit and number of axes."
+            f"Labels '{clean(slot, 60)}' on {other} do not fit the image on {grid}: expected grids of one world, or the same grid."
         )
 
 

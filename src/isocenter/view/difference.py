@@ -40,7 +40,8 @@ def difference(before: Image, after: Image, *, window: Window | str | None = Non
     """
     before, after = (i.at(t=i.shape[i.dims.index("t")] // 2) if "t" in i.dims else i for i in (before, after))
     first, second = Volume.of(before), Volume.of(after)
-    if first.anatomy != second.anatomy or (not first.anatomy and before.geometry.unit != after.geometry.unit):
+    one_grid = before.geometry.with_frame(None).matches(after.geometry.with_frame(None))
+    if first.anatomy != second.anatomy or (not first.anatomy and not one_grid):
         raise ContentError(
             f"Images on {before.geometry} and {after.geometry} cannot be laid over each other: expected grids of one world."
         )

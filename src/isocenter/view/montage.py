@@ -16,7 +16,7 @@ from isocenter.view import slices
 from isocenter.view.contours import Layer, layers, named
 from isocenter.view.focus import focus
 from isocenter.view.panels import Overlay, draw, hot
-from isocenter.view.slices import Panel, Vector, Volume
+from isocenter.view.slices import Panel, Vector, Volume, anatomical
 from isocenter.view.style import GROUND, LIGHT, QUIET, area, blank, finish, label
 from isocenter.view.text import clean
 from isocenter.view.windows import Window, choose
@@ -197,8 +197,8 @@ def _subject(
 
 def _overlay(image: Image, overlay: Image) -> tuple[Overlay, str]:
     first, second = image.geometry, overlay.geometry
-    if first.ndim != 3 or second.ndim != 3 or first.unit != "mm" or second.unit != "mm":
-        raise ContentError(f"An overlay on {second} over {first}: expected two volumes calibrated in mm.")
+    if first.ndim != 3 or second.ndim != 3 or not anatomical(image) or not anatomical(overlay):
+        raise ContentError(f"An overlay on {second} over {first}: expected two volumes in mm that lie in a patient.")
     if first.frame and second.frame and first.frame != second.frame:
         raise GridMismatchError(
             "The overlay lies in another frame of reference than the image: expected one; register them first."

@@ -45,7 +45,7 @@ _TALLEST = 165 * mm  # of a figure
 _MOST_ROWS = 400
 _MOST_COLUMNS = 7
 _MOST_LINES = 24  # that are broken where the text says so
-_CELL = 400  # characters; a row must fit on a page
+_CELL = 300  # characters; a row must fit on a page, below the headings
 _FALLBACK = ("IsocenterSans", "IsocenterSans-Bold")
 
 _INK, _MUTED, _LINE, _ACCENT = HexColor("#1b2733"), HexColor("#52606d"), HexColor("#dbe2e8"), HexColor("#0b6e75")
@@ -144,13 +144,13 @@ def _fonts() -> tuple[frozenset[int], frozenset[int]]:
     return found[0], found[1]
 
 
-def _markup(text: Any, bold: bool = False, limit: int = 2000) -> str:
+def _markup(text: Any, bold: bool = False, limit: int = 2000, most: int = _MOST_LINES) -> str:
     """Return text escaped for a paragraph, characters that Helvetica lacks marked for the fallback font."""
     known = _fonts()[int(bold)]
     parts: list[tuple[bool, str]] = []
     lines = clean(number(text), limit).split("\n")
     # A row of a table cannot be broken: more lines than a page takes run on as one.
-    for character in "\n".join([*lines[:_MOST_LINES], " ".join(lines[_MOST_LINES:])]).rstrip():
+    for character in "\n".join([*lines[:most], " ".join(lines[most:])]).rstrip():
         plain = _in_helvetica(character)
         shown = character if plain or ord(character) in known else "\u25a1"
         if parts and parts[-1][0] == plain:
@@ -174,8 +174,8 @@ def _in_helvetica(character: str) -> bool:
     return True
 
 
-def _text(text: Any, style: str = "body", limit: int = 2000) -> Text:
-    return Text(_markup(text, "Bold" in _S[style].fontName, limit), _S[style])
+def _text(text: Any, style: str = "body", limit: int = 2000, most: int = _MOST_LINES) -> Text:
+    return Text(_markup(text, "Bold" in _S[style].fontName, limit, most), _S[style])
 
 
 def _line(canvas: Canvas, x: float, y: float, text: str, size: float, width: float, right: bool = False) -> None:
@@ -319,10 +319,15 @@ def _table(table: Table) -> list[Flowable]:
 def _grid(table: Table, columns: list[int]) -> Grid:
     align = table.align or ()
     number_style = [align[k] == "number" for k in columns]
-    rows = [[_text(table.columns[k], "head number" if n else "head", 120) for k, n in zip(columns, number_style, strict=True)]]
+    rows = [
+        [
+            _text(_one_line(table.columns[k]), "head number" if n else "head", 120)
+            for k, n in zip(columns, number_style, strict=True)
+        ]
+    ]
     faces = ["number" if n else "cell" for n in number_style]
     rows += [
-        [_text(number(row[k], aligned=True), face, _CELL) for k, face in zip(columns, faces, strict=True)]
+        [_text(number(row[k], aligned=True), face, _CELL, 6) for k, face in zip(columns, faces, strict=True)]
         for row in table.rows[:_MOST_ROWS]
     ]
     looks = [
