@@ -22,6 +22,7 @@ from pathlib import Path
 from isocenter.core.errors import IsocenterError
 from isocenter.io.budget import Budget
 from isocenter.io.dicom import inspect_files
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
 for name in sys.argv[1:]:
     start = time.monotonic()
     items, refusals = inspect_files([Path(name)], Budget())

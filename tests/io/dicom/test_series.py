@@ -99,6 +99,23 @@ def test_duplicates_are_resolved_only_when_asked(tmp_path: Path, repair: Repair,
     assert any(f"repair {repair}" in note for note in image.provenance.notes)
 
 
+def test_volumes_of_several_times_are_never_averaged_as_duplicates(tmp_path: Path) -> None:
+    slices = [
+        ct_slice(float(z), TriggerTime=500.0 * t, SOPInstanceUID=f"1.2.{t}.{z}")
+        for t in range(3)
+        for z in range(4)
+        if (t, z) != (1, 2)
+    ]
+    items, refusals = inspect(save(slices, tmp_path), "interpolate")
+    assert not items and "2 slice(s) lie at 2.00 mm" in refusals[0].reason and "3 are usual" in refusals[0].reason
+
+
+def test_volumes_that_nothing_orders_are_refused(tmp_path: Path) -> None:
+    slices = [ct_slice(float(z), SOPInstanceUID=f"1.2.{t}.{z}", InstanceNumber=1) for t in range(2) for z in range(3)]
+    items, refusals = inspect(save(slices, tmp_path), "nearest")
+    assert not items and "nothing in their headers orders them" in refusals[0].reason
+
+
 def test_identical_copies_of_a_file_are_left_out_and_mentioned(tmp_path: Path) -> None:
     save([ct_slice(float(z)) for z in range(3)], tmp_path / "a")
     save([ct_slice(1.0)], tmp_path / "b")

@@ -204,7 +204,8 @@ def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[lis
                 calibrated, times, own = series.calibrations[str(one.pixels.path)]
                 items.append(picture_item(one, own, calibrated, times, budget))
     except IsocenterError as error:
-        return [], [Refusal(first.pixels.path.parent, str(error), refusal_kind(error)), *refusals]
+        where = first.pixels.path if len(series.members) == 1 else first.pixels.path.parent
+        return [], [Refusal(where, str(error), refusal_kind(error)), *refusals]
     return items, refusals
 
 

@@ -116,18 +116,15 @@ def _segments(data: Dataset, kind: str) -> tuple[Segment, ...]:
         if number == 0:  # the background of a label map
             continue
         name = clean(values.person(item, "SegmentLabel")[0], 64).strip() or f"segment {number}"
-        side = values.first_item(item, "SegmentedPropertyTypeModifierCodeSequence")
-        category, code = _code(item, "SegmentedPropertyCategoryCodeSequence"), _code(item, "SegmentedPropertyTypeCodeSequence")
+        kind_item = values.first_item(item, "SegmentedPropertyTypeCodeSequence")
+        side = None if kind_item is None else values.first_item(kind_item, "SegmentedPropertyTypeModifierCodeSequence")
+        category, code = _coded(values.first_item(item, "SegmentedPropertyCategoryCodeSequence")), _coded(kind_item)
         rows.append(Segment(number, name, code, category, _coded(side), _colour(item)))
     if not rows:
         raise ContentError(
             f"{clean(data.path)}: SegmentSequence (0062,0002) is empty: expected at least one segment; export the {kind.lower()} again."
         )
     return tuple(rows)
-
-
-def _code(data: Dataset, keyword: str) -> Code | None:
-    return _coded(values.first_item(data, keyword))
 
 
 def _coded(item: Dataset | None) -> Code | None:

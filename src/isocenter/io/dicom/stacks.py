@@ -99,6 +99,9 @@ def build_stack(frames: Sequence[Frame], name: str, frame_uid: str | None, repai
     problems: list[Problem] = []
     duplicates = [g for g in groups if len(g) > 1]
     require_same_place(duplicates, name)
+    # Where most positions repeat, these are volumes of several times or kinds: averaging them is no repair.
+    if 2 * len(duplicates) > len(groups) > 1:
+        raise _repeated(groups, frames, name)
     if duplicates and repair is None:
         raise _duplicates(duplicates, frames, name)
     chosen = [g[0] for g in groups]
@@ -196,6 +199,23 @@ def _duplicates(groups: list[list[Frame]], frames: Sequence[Frame], name: str) -
         f"{name}: {len(group)} slices lie at one position, {_at(group[0], frames[0])} along the normal (gap 0.00 mm): {files}{more}, and nothing "
         "in their headers orders them in time: expected one slice a position; repair with --repair nearest (keeps one) or "
         "--repair interpolate (averages them)."
+    )
+
+
+def _repeated(groups: list[list[Frame]], frames: Sequence[Frame], name: str) -> GeometryError:
+    """Return the error of volumes that share their positions and cannot be told apart, or of which one lacks a slice."""
+    counts = [len(g) for g in groups]
+    usual = max(set(counts), key=counts.count)
+    odd = next((g for g in groups if len(g) != usual), None)
+    if odd is not None:
+        return GeometryError(
+            f"{name}: {len(odd)} slice(s) lie at {_at(odd[0], frames[0])} along the normal ({odd[0].where}) where {usual} are usual: expected as many at "
+            "every position (one for each time, echo ...); find the missing files or take the extra ones away."
+        )
+    return GeometryError(
+        f"{name}: {usual} slices lie at each of {len(groups)} positions (the first: {', '.join(f.where for f in groups[0][:4])} at "
+        f"{_at(groups[0][0], frames[0])}, gap 0.00 mm), and nothing in their headers orders them in time: expected one slice a position, or times; "
+        "separate them."
     )
 
 
