@@ -17,7 +17,21 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.io import door
 
-EDGES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"-1", b"nan", b"1e309", b"99999999999", b"..", b"/")
+EDGES = (
+    b"\x00",
+    b"\xff",
+    b"\x7f",
+    b"\x80",
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x00\x80",
+    b"-1",
+    b"nan",
+    b"1e309",
+    b"99999999999",
+    b"..",
+    b"/",
+)
 
 
 def seeds(folder: Path) -> dict[str, bytes]:
@@ -36,7 +50,9 @@ def seeds(folder: Path) -> dict[str, bytes]:
     found = {name: (folder / name).read_bytes() for name in values}
     for name, format in (("j.jpg", "JPEG"), ("k.bmp", "BMP"), ("l.webp", "WEBP"), ("m.png", "PNG"), ("n.tif", "TIFF")):
         buffer = io.BytesIO()
-        Pillow.fromarray(np.arange(300, dtype=np.uint8).reshape(10, 10, 3)).save(buffer, format, **({"compression": "tiff_lzw"} if format == "TIFF" else {}))
+        Pillow.fromarray(np.arange(300, dtype=np.uint8).reshape(10, 10, 3)).save(
+            buffer, format, **({"compression": "tiff_lzw"} if format == "TIFF" else {})
+        )
         found[name] = buffer.getvalue()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
