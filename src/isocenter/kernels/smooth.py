@@ -80,10 +80,9 @@ def _along_last(first: int, last: int, block: Any, half: Any, out: Any) -> None:
     size, reach = block.shape[1], half.size - 1
     line = np.empty(size + 2 * reach, block.dtype)
     for row in range(first, last):
-        line[:reach] = block[row, 0]
-        line[reach : reach + size] = block[row]
-        line[reach + size :] = block[row, size - 1]
         result = out[row]
+        for x in range(line.size):
+            line[x] = block[row, min(max(x - reach, 0), size - 1)]
         for x in range(size):
             result[x] = half[0] * line[reach + x]
         for k in range(1, reach + 1):

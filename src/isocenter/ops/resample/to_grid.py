@@ -34,7 +34,7 @@ class ToGrid(Resampler):
     Unser, Aldroubi, Eden. B-spline signal processing: part II. IEEE Trans. Signal Process. 41 (1993) 834-848.
     """
 
-    ns_per_sample: ClassVar[float] = 15.0
+    ns_per_sample: ClassVar[float] = 20.0
 
     interpolation: Interpolation = "linear"
     fill: Fill = None
