@@ -33,7 +33,7 @@ def test_ten_kills_then_resume(tmp_path: Path) -> None:
             command(source, study, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            child.wait(timeout=moments.uniform(0.1, 0.6) * whole)
+            child.wait(timeout=moments.uniform(0.1, 0.4) * whole)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
             child.wait()

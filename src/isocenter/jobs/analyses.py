@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from isocenter import studies
@@ -42,7 +43,7 @@ class Analysis:
     why: str
     masks: Mapping[str, Path] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def pipeline(self) -> Pipeline:
         """The study as a pipeline."""
         return find_study(self.study)

@@ -53,6 +53,7 @@ def write_cohort(
     """
     files = sum(result.files for result in done)
     if not single:
+        (root / "tables").mkdir(exist_ok=True)
         written = _tables(root, done)
         _flow_table(root, done, aside, written)
         page = html.html(_report(done, aside, flow))

@@ -122,7 +122,7 @@ def _numbers(findings: Findings) -> tuple[KeyNumber, ...]:
         for row in findings.key_rows[:3]:
             if k < len(row) and row[k] not in ("", "\u2013"):
                 value, _, unit = row[k].partition(" ")
-                found.append(KeyNumber(f"{row[0]}: {head}", value, unit))
+                found.append(KeyNumber(f"{row[0]}: {head}", float(value), unit))
     return tuple(found[:6])
 
 
@@ -198,7 +198,7 @@ def _methods(analysis: Analysis, outcome: Outcome) -> Section:
     for step in outcome.steps:
         value = outcome.study[step.to]
         record = value.provenance.steps[-1]
-        parameters = ", ".join(f"{k} = {v}" for k, v in record.parameters.items())
+        parameters = ", ".join(f"{k} = {v}" for k, v in sorted(record.parameters.items()))
         steps.append(LineageStep(f"{step.op} \u2192 {step.to}", record.version, parameters, tuple(record.notes)))
     sources = []
     for item in analysis.case.items:
