@@ -61,6 +61,7 @@ class Source:
     arrays: list[npt.NDArray[Any]]
 
     def array(self, number: int | None) -> Any:
+        """Return an array by its number, None for none."""
         return None if number is None else self.arrays[number]
 
 
