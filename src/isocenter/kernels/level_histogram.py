@@ -7,9 +7,6 @@ IBSI reference manual v11, sections 3.4 (ZVCW, intensity histogram) and 3.5 (P88
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -38,58 +35,56 @@ _SHARED = {
 }  # fmt: skip
 
 
-def level_histogram(levels: npt.NDArray[np.int32], count: int) -> dict[str, float]:
+def level_histogram(counts: npt.NDArray[np.int64]) -> dict[str, float]:
     """Return the 23 intensity-histogram features.
 
     Parameters
     ----------
-    levels
-        Levels 1 to `count` of the samples of the region, at least one sample.
-    count
-        Number of levels.
+    counts
+        Samples of level 1, 2 ... n; at least one sample.
 
     Notes
     -----
     Of several modes the one nearest to the mean is taken. Gradients need three levels (two give their difference,
     one gives 0).
     """
-    shared = first_order(levels)
+    occurrences = np.asarray(counts, dtype=np.float64)
+    levels = np.repeat(np.arange(1, len(occurrences) + 1, dtype=np.uint16), counts)
+    shared = first_order(levels, is_sorted=True)
     found = {tag: shared[name] for tag, name in _SHARED.items()}
-    occurrences = np.bincount(levels.ravel(), minlength=count + 1)[1:].astype(np.float64)
     p = occurrences / occurrences.sum()
     modes = np.flatnonzero(occurrences == occurrences.max()) + 1
     found["mode"] = float(modes[np.argmin(np.abs(modes - shared["mean"]))])
     present = p[p > 0.0]
     found["entropy"] = float(-np.sum(present * np.log2(present))) + 0.0
     found["uniformity"] = float(np.sum(p * p))
-    slope = np.gradient(occurrences) if count > 1 else np.zeros(1)
+    slope = np.gradient(occurrences) if len(occurrences) > 1 else np.zeros(1)
     found["max_grad"], found["max_grad_g"] = float(slope.max()), float(np.argmax(slope) + 1)
     found["min_grad"], found["min_grad_g"] = float(slope.min()), float(np.argmin(slope) + 1)
     return found
 
 
-def volume_histogram(values: npt.NDArray[Any], low: float, high: float, step: float) -> dict[str, float]:
+def volume_histogram(points: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> dict[str, float]:
     """Return the intensity-volume histogram features.
 
     Parameters
     ----------
-    values
-        Intensities (or levels) of the region, at least one.
-    low, high
-        Lowest and highest intensity of the histogram's axis.
-    step
-        Distance of its points.
+    points
+        Ascending intensities of the histogram's axis.
+    counts
+        Samples of the region at each of them, at least one.
 
     Returns
     -------
     dict
         ``v10``, ``v90``: share of the volume at or above 10 and 90 % of the axis; ``i10``, ``i90``: lowest intensity
-        that at most 10 and 90 % of the volume reach; and their differences.
+        that at most 10 and 90 % of the volume reach; and their differences. Where more of the volume than that reaches
+        the last point, the intensity lies one step beyond it.
     """
-    data = np.sort(np.asarray(values, dtype=np.float64).ravel())
-    points = low + step * np.arange(max(1, math.floor((high - low) / step + 1e-9) + 1))
-    above = 1.0 - np.searchsorted(data, points - 1e-9 * step, side="left") / data.size
+    low, high = float(points[0]), float(points[-1])
+    above = np.cumsum(counts[::-1])[::-1] / counts.sum()
     fraction = (points - low) / (high - low) if high > low else np.zeros(len(points))
+    beyond = high + (float(points[-1] - points[-2]) if len(points) > 1 else 0.0)
 
     def volume(share: float) -> float:
         reached = above[fraction >= share - 1e-12]
@@ -97,7 +92,7 @@ def volume_histogram(values: npt.NDArray[Any], low: float, high: float, step: fl
 
     def intensity(share: float) -> float:
         rare = points[above <= share + 1e-12]
-        return float(rare.min()) if rare.size else float(points[-1] + step)
+        return float(rare.min()) if rare.size else beyond
 
     found = {"v10": volume(0.1), "v90": volume(0.9), "i10": intensity(0.1), "i90": intensity(0.9)}
     found["diff_v10_v90"] = found["v10"] - found["v90"]

@@ -1,4 +1,4 @@
-"""Surfaces and outlines of masks, and what is measured on them."""
+"""Outlines of masks and hulls of points, and what is measured on them."""
 
 from __future__ import annotations
 
@@ -8,52 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
-from skimage.measure import find_contours, marching_cubes
+from skimage.measure import find_contours
 
-__all__ = ["hull_measure", "largest_distance", "mesh_area", "mesh_volume", "outlines", "polygon_measure", "surface_mesh"]
+__all__ = ["hull_measure", "largest_distance", "outlines", "polygon_measure"]
 
 FloatArray = npt.NDArray[np.float64]
-
-
-def surface_mesh(mask: npt.NDArray[np.bool_]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Return the closed surface of a mask halfway between its samples and their neighbours.
-
-    Parameters
-    ----------
-    mask
-        Bool, 3 axes, not empty; beyond its edge is background.
-
-    Returns
-    -------
-    vertices : numpy.ndarray
-        Shape (n, 3), in index units of the mask.
-    faces : numpy.ndarray
-        Shape (m, 3): indices of vertices, wound the same way all over.
-
-    References
-    ----------
-    Lewiner et al., Efficient implementation of marching cubes' cases with topological guarantees, Journal of
-    Graphics Tools 8 (2003).
-    """
-    padded = np.pad(np.asarray(mask, dtype=np.float32), 1)
-    vertices, faces, _, _ = marching_cubes(padded, level=0.5)
-    return np.asarray(vertices, dtype=np.float64) - 1.0, np.asarray(faces, dtype=np.int64)
-
-
-def _corners(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-
-
-def mesh_area(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> float:
-    """Return the area of a triangle mesh, in squared units of its vertices."""
-    a, b, c = _corners(vertices, faces)
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2.0)
-
-
-def mesh_volume(vertices: FloatArray, faces: npt.NDArray[np.int64]) -> float:
-    """Return the volume that a closed triangle mesh encloses, whichever way it is wound."""
-    a, b, c = _corners(vertices - vertices.mean(axis=0), faces)
-    return float(abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6.0)
 
 
 def _outermost(points: FloatArray) -> FloatArray:

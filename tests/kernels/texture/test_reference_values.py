@@ -22,7 +22,9 @@ def padded(levels: npt.ArrayLike) -> Any:
 
 
 def computed(levels: Any, mask: Any, threads: int = 1) -> dict[str, float]:
-    return texture(padded(levels), np.pad(mask.astype(np.uint8), 1), int(levels.max()), tuple(FAMILIES), tuple(AGGREGATIONS), threads)
+    return texture(
+        padded(levels), np.pad(mask.astype(np.uint8), 1), int(levels.max()), tuple(FAMILIES), tuple(AGGREGATIONS), threads
+    )
 
 
 def test_digital_phantom(shared: Callable[[str], Path]) -> None:
@@ -104,8 +106,10 @@ def test_zones_equal_connected_components(noise: tuple[Any, Any], in_plane: bool
     if in_plane:
         structure[[0, 2]] = 0
         faces[[0, 2]] = False
-    distance = ndimage.distance_transform_cdt(np.pad(mask, 1), "taxicab")[1:-1, 1:-1, 1:-1] if not in_plane else np.stack(
-        [ndimage.distance_transform_cdt(np.pad(m, 1), "taxicab")[1:-1, 1:-1] for m in mask]
+    distance = (
+        ndimage.distance_transform_cdt(np.pad(mask, 1), "taxicab")[1:-1, 1:-1, 1:-1]
+        if not in_plane
+        else np.stack([ndimage.distance_transform_cdt(np.pad(m, 1), "taxicab")[1:-1, 1:-1] for m in mask])
     )
     expected = []
     for level in range(1, 6):

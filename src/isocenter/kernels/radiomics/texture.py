@@ -151,43 +151,42 @@ def _in_slices(
     sizes: dict[int, int] = {}
     flat = {a for a in aggregations if a.startswith("2D")}
     thick = {a for a in aggregations if a.startswith("2_5D")}
-
-    def keep(family: str, aggregation: str, row: Iterable[FloatArray]) -> None:
-        rows.setdefault((family, aggregation), []).extend(row)
-
-    def add(name: str, matrix: Any) -> None:
-        sums[name] = matrix if name not in sums else sums[name] + matrix
-
-    for plane, samples, found_here in _slices(levels, count, families):
+    for plane, samples, here in _slices(levels, count, families):
         sizes[plane] = samples
-        if "glcm" in families:
-            if "2D_avg" in flat:
-                keep("glcm", "2D_avg", (cooccurrence_features(m) for m in found_here.pairs))
-            if "2D_comb" in flat:
-                keep("glcm", "2D_comb", [cooccurrence_features(found_here.pairs.sum(axis=0))])
-            if thick:
-                add("glcm", found_here.pairs)
-        if "glrlm" in families:
-            if "2D_avg" in flat:
-                keep("glrlm", "2D_avg", (_emphasis(m, samples) for m in found_here.runs))
-            if "2D_comb" in flat:
-                keep("glrlm", "2D_comb", [_emphasis(found_here.runs.sum(axis=0), 4 * samples)])
-            if thick:
-                add("glrlm", found_here.runs)
-        if flat and "ngtdm" in families:
-            keep("ngtdm", "2D", [tone_features(found_here.occurrences, found_here.differences)])
-        if flat and "ngldm" in families:
-            keep("ngldm", "2D", [_emphasis(found_here.dependences, samples)])
+        for key, more in _of_slice(here, samples, families, flat):
+            rows.setdefault(key, []).extend(more)
         if thick:
-            add("occurrences", found_here.occurrences)
-            add("differences", found_here.differences)
-            add("dependences", found_here.dependences)
+            parts = {
+                "glcm": here.pairs, "glrlm": here.runs, "occurrences": here.occurrences, "differences": here.differences,
+                "dependences": here.dependences,
+            }  # fmt: skip
+            sums = {name: matrix + sums[name] if sums else matrix for name, matrix in parts.items()}
     if sizes:
         _merged(rows, sums, sum(sizes.values()), families, thick)
         if {"glszm", "gldzm"} & set(families):
             _zones_in_slices(rows, zones(levels, border_distance(region, True), True), sizes, families, bool(flat), bool(thick))
     for (family, aggregation), kept in rows.items():
         found.put(family, aggregation, kept)
+
+
+def _of_slice(
+    here: Matrices, samples: int, families: Sequence[str], flat: set[str]
+) -> Iterator[tuple[tuple[str, str], list[FloatArray]]]:
+    """Yield what one slice adds to the averages over slices (2D)."""
+    if "glcm" in families:
+        if "2D_avg" in flat:
+            yield ("glcm", "2D_avg"), [cooccurrence_features(m) for m in here.pairs]
+        if "2D_comb" in flat:
+            yield ("glcm", "2D_comb"), [cooccurrence_features(here.pairs.sum(axis=0))]
+    if "glrlm" in families:
+        if "2D_avg" in flat:
+            yield ("glrlm", "2D_avg"), [_emphasis(m, samples) for m in here.runs]
+        if "2D_comb" in flat:
+            yield ("glrlm", "2D_comb"), [_emphasis(here.runs.sum(axis=0), 4 * samples)]
+    if flat and "ngtdm" in families:
+        yield ("ngtdm", "2D"), [tone_features(here.occurrences, here.differences)]
+    if flat and "ngldm" in families:
+        yield ("ngldm", "2D"), [_emphasis(here.dependences, samples)]
 
 
 def _merged(rows: dict[Any, Any], sums: dict[str, Any], total: int, families: Sequence[str], thick: set[str]) -> None:

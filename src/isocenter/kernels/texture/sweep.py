@@ -84,7 +84,7 @@ def _sweep(
                 here = np.int64(flat[p])
                 if here == 0:
                     continue
-                total = inside = same = 0
+                total, inside, same = np.int64(0), np.int64(0), np.int64(0)
                 for d in range(len(offsets)):
                     step = offsets[d]
                     ahead, behind = np.int64(flat[p + step]), np.int64(flat[p - step])
@@ -160,8 +160,8 @@ def sweep(
             shares = list(pool.map(counted, bounds))
         found = shares[0]
         for share in shares[1:]:
-            for total, more in zip(found, share, strict=True):
-                total += more
+            for k in range(4):
+                found[k][...] += share[k]
     else:
         found = counted((first, last))
     near, length, away, alike = found

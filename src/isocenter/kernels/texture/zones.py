@@ -45,7 +45,7 @@ class Zones:
 def _root(parent: npt.NDArray[np.int32], label: int) -> int:  # pragma: no cover - compiled
     while parent[label] != label:
         parent[label] = parent[parent[label]]
-        label = np.int64(parent[label])
+        label = int(parent[label])
     return label
 
 
@@ -69,12 +69,12 @@ def _zones(
                 here = flat[p]
                 if here == 0:
                     continue
-                label = np.int64(-1)
+                label = -1
                 for d in range(len(offsets)):
                     q = p - offsets[d]
                     if flat[q] != here:
                         continue
-                    other = np.int64(ring[q + (below_ring if rises[d] else here_ring)])
+                    other = int(ring[q + (below_ring if rises[d] else here_ring)])
                     if other == label:
                         continue
                     other = _root(parent, other)
@@ -90,7 +90,7 @@ def _zones(
                         parent = np.concatenate((parent, np.zeros(room, np.int32)))
                         facts = np.concatenate((facts, np.zeros((room, 4), np.int32)))
                         room *= 2
-                    label = np.int64(used)
+                    label = used
                     parent[label] = label
                     facts[label, 0], facts[label, 2], facts[label, 3] = here, steps[p], z - 1
                     used += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +9,9 @@ import numpy as np
 from isocenter.core.families import Extractor
 from isocenter.core.operation import Context
 from isocenter.core.results import Column
-from isocenter.kernels.statistics import ball_mean, first_order
+from isocenter.kernels.labels import bounding_box
+from isocenter.kernels.radiomics.peaks import margin, peaks
+from isocenter.kernels.statistics import first_order
 from isocenter.kernels.units import intensity_unit
 
 #: Statistic -> (IBSI identifier, power of the image's unit, what it is).
@@ -34,9 +35,6 @@ _STATISTICS = {
     "energy": ("N8CA", 2, "sum of squares"),
     "root_mean_square": ("5ZWQ", 1, "root of the mean square"),
 }
-
-#: Radius in mm of a ball of 1 cm^3.
-_PEAK_RADIUS = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
 
 
 def _is_uptake(quantity: str | None) -> bool:
@@ -110,24 +108,21 @@ class Intensity(Extractor):
             return result
         result.update({f"intensity_{name}": value for name, value in first_order(values).items()})
         if self._with_peaks(context):
-            local, highest = self._peaks(array, context)
+            local, top = self._peaks(array, context, result["intensity_maximum"])
             result["intensity_peak_local"] = local
-            result["intensity_peak_global"] = highest
+            result["intensity_peak_global"] = top
         if self._with_uptake(context):
             result["total_lesion_uptake"] = result["intensity_mean"] * result["metabolic_volume"]
         return result
 
     @staticmethod
-    def _peaks(array: Any, context: Context) -> tuple[float, float]:
+    def _peaks(array: Any, context: Context, highest: float) -> tuple[float, float]:
         """Return the local and the global peak; where several samples are hottest, the highest mean counts."""
         region = context.region
         assert region is not None
-        spacing = context.spacing
-        points = np.argwhere(region & np.isfinite(array))
-        margin = [math.ceil(_PEAK_RADIUS / s) for s in spacing]
-        low = [max(int(p) - m, 0) for p, m in zip(points.min(axis=0), margin, strict=True)]
-        high = [int(p) + m + 1 for p, m in zip(points.max(axis=0), margin, strict=True)]
-        part = np.asarray(array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], dtype=np.float64)
-        means = ball_mean(np.where(np.isfinite(part), part, 0.0), points - np.asarray(low), spacing, _PEAK_RADIUS)
-        values = np.asarray(array)[tuple(points.T)]
-        return float(means[values == values.max()].max()), float(means.max())
+        box = bounding_box(region)
+        assert box is not None  # there are values
+        around = tuple(slice(max(part.start - m, 0), part.stop + m) for part, m in zip(box, margin(context.spacing), strict=True))
+        inner = tuple(slice(b.start - a.start, b.stop - a.start) for a, b in zip(around, box, strict=True))
+        mask = np.pad(np.where(region[box] & np.isfinite(array[box]), np.uint8(3), np.uint8(0)), 1)
+        return peaks(array[around], inner, mask, context.spacing, highest)

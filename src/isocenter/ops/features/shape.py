@@ -12,15 +12,8 @@ from isocenter.core.families import Extractor
 from isocenter.core.operation import Context
 from isocenter.core.results import Column
 from isocenter.kernels.labels import bounding_box
-from isocenter.kernels.surface import (
-    hull_measure,
-    largest_distance,
-    mesh_area,
-    mesh_volume,
-    outlines,
-    polygon_measure,
-    surface_mesh,
-)
+from isocenter.kernels.radiomics.morphology import surface_features
+from isocenter.kernels.surface import hull_measure, largest_distance, outlines, polygon_measure
 from isocenter.kernels.units import intensity_unit
 
 FloatArray = npt.NDArray[np.float64]
@@ -50,6 +43,17 @@ _SPACE = {
     "volume_density_hull": ("R3ER", 0, "mesh volume over that of the convex hull"),
     "area_density_hull": ("7T7F", 0, "surface area over that of the convex hull"),
 }
+
+#: Column in space -> tag of the kernel that computes it; the shift of the centre weighs by intensity and stands apart.
+_TAGS = {
+    "volume_mesh": "volume", "volume_voxel": "vol_approx", "surface_area": "area_mesh", "surface_volume_ratio": "av",
+    "compactness_1": "comp_1", "compactness_2": "comp_2", "spherical_disproportion": "sph_dispr",
+    "sphericity": "sphericity", "asphericity": "asphericity", "maximum_diameter": "diam", "axis_major": "pca_maj_axis",
+    "axis_minor": "pca_min_axis", "axis_least": "pca_least_axis", "elongation": "pca_elongation",
+    "flatness": "pca_flatness", "volume_density_box": "vol_dens_aabb", "area_density_box": "area_dens_aabb",
+    "volume_density_ellipsoid": "vol_dens_aee", "area_density_ellipsoid": "area_dens_aee",
+    "volume_density_hull": "vol_dens_conv_hull", "area_density_hull": "area_dens_conv_hull",
+}  # fmt: skip
 
 _PLANE = {
     "area": ("", 2, "number of pixels times their area"),
@@ -93,8 +97,8 @@ class Shape(Extractor):
     References
     ----------
     Zwanenburg et al., The Image Biomarker Standardization Initiative, Radiology 295 (2020), manual section 3.1
-    (morphology). Its spatial autocorrelations (Moran's I, Geary's C) and the two bounding shapes without reference
-    values are not computed.
+    (morphology). Its spatial autocorrelations (Moran's I, Geary's C) are in `features.radiomics`; the two bounding shapes
+    without reference values are not computed.
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
@@ -121,7 +125,7 @@ class Shape(Extractor):
         start = np.array([part.start for part in box], dtype=np.float64)
         values, place = _positions(mask, start, np.asarray(array[box], dtype=np.float64), context)
         if len(context.dims) == 3:
-            values.update(_in_space(mask, values, context))
+            values.update(_in_space(mask, context))
             inside = np.asarray(array[box], dtype=np.float64)[mask]
             values["integrated_intensity"] = (
                 float(inside[np.isfinite(inside)].mean() if np.isfinite(inside).any() else math.nan) * values["volume_mesh"]
@@ -162,59 +166,11 @@ def _positions(
     return values, dict(zip(_PLACE, (float(v) for v in centre), strict=True))
 
 
-def _in_space(mask: npt.NDArray[np.bool_], values: dict[str, float], context: Context) -> dict[str, float]:
-    """Return what follows from the surface of a region of three axes."""
-    step = context.geometry.affine[:3, :3]
-    index, faces = surface_mesh(mask)
-    vertices = index @ step.T
-    area, volume = mesh_area(vertices, faces), mesh_volume(vertices, faces)
-    box = [n * s for n, s in zip(mask.shape, context.spacing, strict=True)]
-    hull_volume, hull_area = hull_measure(vertices)
-    a, b, c = (values[name] / 2.0 for name in ("axis_major", "axis_minor", "axis_least"))
-    sphere = (36.0 * math.pi * volume**2) ** (1.0 / 3.0)
-    return {
-        "volume_mesh": volume,
-        "volume_voxel": float(mask.sum()) * context.geometry.voxel_size,
-        "surface_area": area,
-        "surface_volume_ratio": area / volume,
-        "compactness_1": volume / (math.sqrt(math.pi) * area**1.5),
-        "compactness_2": 36.0 * math.pi * volume**2 / area**3,
-        "spherical_disproportion": area / sphere,
-        "sphericity": sphere / area,
-        "asphericity": area / sphere - 1.0,
-        "maximum_diameter": largest_distance(vertices),
-        "volume_density_box": volume / (box[0] * box[1] * box[2]),
-        "area_density_box": area / (2.0 * (box[0] * box[1] + box[1] * box[2] + box[0] * box[2])),
-        "volume_density_ellipsoid": _ratio(volume, 4.0 / 3.0 * math.pi * a * b * c),
-        "area_density_ellipsoid": _ratio(area, _ellipsoid_area(a, b, c)),
-        "volume_density_hull": _ratio(volume, hull_volume),
-        "area_density_hull": _ratio(area, hull_area),
-    }
-
-
-def _ellipsoid_area(a: float, b: float, c: float) -> float:
-    """Return the area of an ellipsoid of half axes a >= b >= c by its series in Legendre polynomials to degree 20."""
-    if c <= 0.0:
-        return 0.0
-    alpha, beta = math.sqrt(max(1.0 - (b / a) ** 2, 0.0)), math.sqrt(max(1.0 - (c / a) ** 2, 0.0))
-    total = 1.0
-    if alpha > 0.0:  # alpha = 0 leaves powers of beta alone, which is the limit taken below
-        x = (alpha**2 + beta**2) / (2.0 * alpha * beta)
-        for degree in range(1, 21):
-            total += (alpha * beta) ** degree / (1.0 - 4.0 * degree**2) * _legendre(degree, x)
-    elif beta > 0.0:  # leading coefficient of the polynomial: (2n)! / (2^n n!^2) times (beta^2 / 2)^n
-        for degree in range(1, 21):
-            lead = math.comb(2 * degree, degree) / 2.0**degree
-            total += lead * (beta**2 / 2.0) ** degree / (1.0 - 4.0 * degree**2)
-    return 4.0 * math.pi * a * b * total
-
-
-def _legendre(degree: int, x: float) -> float:
-    """Return the Legendre polynomial of a degree at x, by its recurrence."""
-    before, current = 1.0, x
-    for n in range(1, degree):
-        before, current = current, ((2 * n + 1) * x * current - n * before) / (n + 1)
-    return current
+def _in_space(mask: npt.NDArray[np.bool_], context: Context) -> dict[str, float]:
+    """Return what follows from the form of a region of three axes."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    found = surface_features(padded, context.geometry.affine[:3, :3], context.spacing, mask.shape)
+    return {name: found[tag] for name, tag in _TAGS.items()}
 
 
 def _in_plane(mask: npt.NDArray[np.bool_], values: dict[str, float], context: Context) -> dict[str, float]:

@@ -1,0 +1,136 @@
+"""Local intensity: the mean over 1 cm^3 around the brightest sample, and the largest such mean of a region.
+
+References
+----------
+IBSI reference manual v11, section 3.2 (9ST6); Wahl et al. 2009 (SUVpeak).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from isocenter.kernels.threads import kernel_input
+
+__all__ = ["RADIUS", "margin", "peaks"]
+
+#: Radius in mm of a ball of 1 cm^3.
+RADIUS = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
+
+#: Samples that are cumulated at a time, a bound on memory.
+_SLAB = 1 << 19
+
+
+def margin(spacing: Sequence[float]) -> tuple[int, ...]:
+    """Return how many samples beyond a region the balls around its samples reach."""
+    return tuple(math.floor(RADIUS / s + 1e-9) for s in spacing)
+
+
+def _rows(spacing: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Return rows (dz, dy, half length along x) of the samples whose centres lie in the ball."""
+    nz, ny, nx = margin(spacing)
+    rows = []
+    for dz in range(-nz, nz + 1):
+        for dy in range(-ny, ny + 1):
+            left = RADIUS**2 - (dz * spacing[0]) ** 2 - (dy * spacing[1]) ** 2
+            if left >= -1e-9:
+                rows.append((dz, dy, min(nx, math.floor(math.sqrt(max(left, 0.0)) / spacing[2] + 1e-9))))
+    return np.asarray(rows, dtype=np.int64).reshape(-1, 3)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _row_means(sums: Any, z: int, y: int, first: int, last: int, rows: Any, total: Any, count: Any) -> None:  # pragma: no cover
+    """Sum the balls around samples `first` to `last` of a row; `sums` are cumulated along x with a leading zero."""
+    depth, height, width = sums.shape[0], sums.shape[1], sums.shape[2] - 1
+    for x in range(first, last):
+        total[x] = 0.0
+        count[x] = 0
+    for r in range(rows.shape[0]):
+        pz, py, half = z + rows[r, 0], y + rows[r, 1], rows[r, 2]
+        if pz < 0 or pz >= depth or py < 0 or py >= height:
+            continue
+        line = sums[pz, py]
+        if first - half >= 0 and last + half <= width:
+            for x in range(first, last):
+                total[x] += line[x + half + 1] - line[x - half]
+            for x in range(first, last):
+                count[x] += 2 * half + 1
+        else:
+            for x in range(first, last):
+                low, high = max(x - half, 0), min(x + half + 1, width)
+                total[x] += line[high] - line[low]
+                count[x] += high - low
+
+
+@njit(cache=True, nogil=True)
+def _best(sums: Any, mask: Any, hot: Any, start: int, offset: Any, rows: Any, found: Any) -> None:  # pragma: no cover - compiled
+    """Raise found[0] by balls around hot samples and found[1] by those around any sample of the mask."""
+    total, count = np.empty(sums.shape[2]), np.empty(sums.shape[2], np.int64)
+    for z in range(mask.shape[0]):
+        for y in range(mask.shape[1]):
+            first, last = -1, 0
+            for x in range(mask.shape[2]):
+                if mask[z, y, x] == 3:
+                    if first < 0:
+                        first = x
+                    last = x + 1
+            if first < 0:
+                continue
+            shift = offset[2]
+            _row_means(sums, z + start, y + offset[1], first + shift, last + shift, rows, total, count)
+            for x in range(first, last):
+                if mask[z, y, x] == 3:
+                    mean = total[x + shift] / count[x + shift]
+                    found[1] = max(found[1], mean)
+                    if hot[z, y, x]:
+                        found[0] = max(found[0], mean)
+
+
+def peaks(
+    array: npt.NDArray[Any], inner: tuple[slice, ...], region: npt.NDArray[np.uint8], spacing: Sequence[float], highest: float
+) -> tuple[float, float]:
+    """Return the local and the global intensity peak; of several hottest samples the highest mean counts.
+
+    Parameters
+    ----------
+    array
+        Intensities of the region and of as much around it as there is, up to `margin`; samples of a ball beyond it do
+        not count. Values that are not finite count as 0.
+    inner
+        Where the region's box lies in `array`.
+    region
+        uint8, the box with one empty sample on every side: 3 in the intensity mask.
+    spacing
+        mm per sample along each axis.
+    highest
+        Highest intensity in the mask.
+    """
+    rows = kernel_input(_rows(spacing))
+    reach = margin(spacing)[0]
+    found = np.full(2, -np.inf)
+    offset = kernel_input([part.start for part in inner], np.int64)
+    core = region[1:-1, 1:-1, 1:-1]
+    plane = max(1, array.shape[1] * array.shape[2])
+    share = max(1, _SLAB // plane - 2 * reach)
+    for first in range(0, core.shape[0], share):
+        last = min(first + share, core.shape[0])
+        low = max(0, first + int(offset[0]) - reach)
+        part = np.asarray(array[low : last + int(offset[0]) + reach], dtype=np.float64)
+        sums = np.zeros((*part.shape[:2], part.shape[2] + 1))
+        np.cumsum(part if np.isfinite(part).all() else np.where(np.isfinite(part), part, 0.0), axis=2, out=sums[:, :, 1:])
+        hot = array[inner][first:last] == highest
+        _best(
+            kernel_input(sums),
+            kernel_input(core[first:last]),
+            kernel_input(hot),
+            first + int(offset[0]) - low,
+            offset,
+            rows,
+            found,
+        )
+    return float(found[0]), float(found[1])
