@@ -29,6 +29,7 @@ from isocenter.jobs.report import case_report
 from isocenter.pipeline import lineage
 from isocenter.pipeline.cache import Cache
 from isocenter.pipeline.plan import Plan, plan
+from isocenter.pipeline.progress import Listener
 from isocenter.pipeline.run import Outcome, execute
 from isocenter.pipeline.spec import Pipeline, Step
 from isocenter.view import html, pdf
@@ -103,7 +104,7 @@ def plan_of(task: Task) -> Plan:
     return plan(task.analysis.pipeline, specs).require()
 
 
-def analyse(task: Task) -> CaseResult:
+def analyse(task: Task, listen: Listener | None = None) -> CaseResult:
     """Run one case from its files to its lineage.
 
     A case whose lineage stands and belongs to the same inputs, study and version is kept as it is; else its steps
@@ -119,7 +120,7 @@ def analyse(task: Task) -> CaseResult:
     study = load_task(task)
     cache = Cache(task.root / STATE / "cache")
     planned = plan(task.analysis.pipeline, {name: Spec.of(value) for name, value in study.slots.items()}).require()
-    outcome = execute(planned, study, cache=cache, seed=task.seed, force=task.force)
+    outcome = execute(planned, study, cache=cache, seed=task.seed, force=task.force, progress=listen)
     meshes = _mesh(task, outcome, cache)
     findings = findings_of(task.analysis, study, outcome, planned)
     result = _write(task, key, study, outcome, meshes, findings)

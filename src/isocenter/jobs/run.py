@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from isocenter.jobs.lock import Lock
 from isocenter.jobs.options import Options
 from isocenter.pipeline.executors.base import OnDone
 from isocenter.pipeline.plan import Plan
+from isocenter.pipeline.progress import Event, Listener
 
 __all__ = ["Planned", "Prepared", "Summary", "execute", "prepare", "run"]
 
@@ -257,7 +259,7 @@ def execute(prepared: Prepared, out: Path | str, options: Options | None = None,
 
         if progress is not None:
             progress("reading", 0, total)
-        _execute(placed, options, finished)
+        _execute(placed, options, finished, progress)
         done.sort(key=lambda result: result.name)
         failed.sort()
         aside = (*prepared.refused, *failed)
@@ -271,7 +273,7 @@ def execute(prepared: Prepared, out: Path | str, options: Options | None = None,
     )
 
 
-def _execute(tasks: Sequence[Task], options: Options, finished: OnDone) -> None:
+def _execute(tasks: Sequence[Task], options: Options, finished: OnDone, progress: Progress | None) -> None:
     """Run the tasks in this process, in processes, or on a Dask cluster; results are equal."""
     workers = options.workers or default_threads()
     if options.scheduler is not None:
@@ -285,7 +287,21 @@ def _execute(tasks: Sequence[Task], options: Options, finished: OnDone) -> None:
     else:
         from isocenter.pipeline.executors import serial
 
-        serial.run(analyse, tasks, on_done=finished)
+        serial.run(partial(analyse, listen=_steps(progress)), tasks, on_done=finished)
+
+
+def _steps(progress: Progress | None) -> Listener | None:
+    """Return a listener that shows each step of a case that runs in this process."""
+    if progress is None:
+        return None
+
+    def listen(event: Event) -> None:
+        if event.kind == "start":
+            progress(f"{event.to} ({event.op})", event.step - 1, event.total)
+        elif event.kind == "end":
+            progress("writing results", event.total, event.total)
+
+    return listen
 
 
 def _facts(prepared: Prepared, options: Options, seconds: float, peak_bytes: int) -> dict[str, Any]:
