@@ -291,3 +291,18 @@ def test_a_fault_at_any_step_leaves_nothing_under_the_name(suffix: str, tmp_path
         assert all(p.suffix == ".raw" for p in tmp_path.iterdir())
     FORMATS[suffix].write(image, target)
     assert target.read_bytes() == whole
+
+
+def test_an_earlier_header_and_its_data_stay_true(tmp_path: Path) -> None:
+    """Where another image takes the name of an earlier one, a fault in between must not mix their samples."""
+    first = Image(np.zeros((4, 5, 6), np.int16), ("z", "y", "x"), GRID)
+    second = first.with_array(np.ones((4, 5, 6), np.int16))
+    path = tmp_path / "a.mhd"
+    with seam.counting() as taken:
+        metaimage.write(first, path)
+    for nth in range(1, len(taken)):
+        with seam.failing(nth), pytest.raises(WriteError):
+            metaimage.write(second, path)
+        assert read(path).digest == first.digest
+    metaimage.write(second, path)
+    assert read(path).digest == second.digest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,24 @@ def _flat(value: Image | MaskStack) -> bool:
     return not np.any(value.geometry.affine[n:3])
 
 
+def _data_name(header: Path, voxels: bytes | memoryview) -> str:
+    """Return the name of the data file beside `header`.
+
+    An earlier header of that name may refer to an earlier data file; it must stay true until it is replaced, so
+    other samples never take the place of those.
+    """
+    plain = file_name(header.stem, "image")
+    earlier = header.with_name(plain + ".raw")
+    digest = hashlib.sha256(voxels)
+    if not os.path.lexists(earlier):
+        return earlier.name
+    if earlier.is_file() and not earlier.is_symlink():
+        with earlier.open("rb") as handle:
+            if hashlib.file_digest(handle, "sha256").digest() == digest.digest():
+                return earlier.name
+    return f"{plain}-{digest.hexdigest()[:8]}.raw"
+
+
 def write(value: Any, path: Path) -> None:
     """Write an image, label map or mask stack.
 
@@ -100,7 +120,8 @@ def write(value: Any, path: Path) -> None:
         content["masks"] = True
     sizes = [n for d, n in zip([*[d for d in dims if d != "c"], "c"], array.shape) if d != "c"][::-1]
     directions, steps, offset = _matrix(value, dims)
-    data = "LOCAL" if suffix == ".mha" else file_name(path.stem, "image") + ".raw"
+    voxels = array.reshape(-1).view(np.uint8).data if array.size else b""
+    data = "LOCAL" if suffix == ".mha" else _data_name(path, voxels)
     lines = [
         "ObjectType = Image", f"NDims = {len(sizes)}", "Comment = " + facts.encode(content), "BinaryData = True",
         "BinaryDataByteOrderMSB = False", "CompressedData = False", f"TransformMatrix = {_numbers(directions)}",
@@ -108,7 +129,6 @@ def write(value: Any, path: Path) -> None:
         f"ElementNumberOfChannels = {channels}", f"ElementType = {TYPES[array.dtype.str[1:]]}", f"ElementDataFile = {data}",
     ]  # fmt: skip
     head = ("\n".join(lines) + "\n").encode()
-    voxels = array.reshape(-1).view(np.uint8).data if array.size else b""
     if suffix == ".mhd":  # the samples first: a header never stands without them
         atomic.write_bytes(path.with_name(data), voxels)
         atomic.write_bytes(path, head)
