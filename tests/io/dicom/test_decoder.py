@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from isocenter.io.dicom.codestream import check_frame
 from isocenter.io.dicom.dataset import open_file
 from isocenter.io.dicom.layout import layout
 from isocenter.io.dicom.pixels import Pixels, locate, stored
-from tests.io.dicom.samples import ct_slice, read, save
+from tests.io.dicom.samples import PYDICOM, ct_slice, read, save
 
 RAMP = np.add.outer(np.arange(80), np.arange(70)).astype(np.uint16) * 5
 
@@ -118,3 +119,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
     pixels.path.write_bytes(pixels.path.read_bytes()[:-10])
     with pytest.raises(FormatError, match="changed"):
         stored(pixels)
+
+
+@pytest.mark.parametrize("name", ["JPEG-lossy.dcm", "JPGExtended.dcm"])
+def test_twelve_bit_jpeg_is_read_where_a_codec_is_installed(name: str) -> None:
+    image_codecs = importlib.util.find_spec("imagecodecs")
+    pixels = located(PYDICOM / name)
+    if image_codecs is None:
+        with pytest.raises(FormatError, match="imagecodecs"):
+            stored(pixels)
+    else:
+        found = stored(pixels)[0]
+        assert found.shape == (1, 1024, 256) and found.dtype == np.uint16 and 255 < found.max() < 4096

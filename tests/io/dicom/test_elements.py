@@ -134,6 +134,9 @@ def test_what_is_no_finite_number_is_refused(text: bytes, says: str) -> None:
         (b"ISO_IR 144", "Иван".encode("iso8859-5"), "Иван", False),
         (b"ISO_IR 999", b"Plain", "Plain", True),
         (b"ISO_IR 192", b"J\xe4ger", None, True),
+        (b"ISO-IR 192", "Ünal".encode(), "Ünal", True),
+        (b"idna", b"xn--a", "xn--a", True),
+        (b"\\ISO 2022 IR 87", b"Yamada^Tarou=\x1b$B;3ED\x1b(B", "Yamada^Tarou=山田", False),
     ],
 )
 def test_names_in_their_character_set(charset: bytes, raw: bytes, text: str | None, complaint: bool) -> None:

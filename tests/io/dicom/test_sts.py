@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,19 @@ def test_one_folder_gives_one_case_with_its_structures_on_their_own_images(share
     for masks in (i for i in items if i.kind == "labels"):
         owner = next(by_uid[r] for r in masks.references if r in by_uid)
         assert masks.spec.geometry == owner.spec.geometry and masks.group == owner.group
+
+
+def test_ct_phantom_and_its_tumour_equal_their_nifti(shared: Callable[[str], Path]) -> None:
+    root = shared("data/ibsi/1_ct_phantom")
+    items = items_of(root / "dicom")
+    image, masks = items[0].load(), items[1].load()
+    truth, affine = nifti(root / "image" / "phantom.nii.gz")
+    assert np.array_equal(image.array, truth) and corner_distance(image.geometry.affine, affine, image.shape) < 1e-3
+    assert image.quantity == "HU" and [s.name for s in masks.segments] == ["GTV-1"]
+    assert np.array_equal(masks.array[0], nifti(root / "mask" / "mask.nii.gz")[0] > 0)
+
+
+def test_items_travel_to_other_processes(shared: Callable[[str], Path]) -> None:
+    for item in items_of(shared("data/sts/STS_002/dicom/PET")):
+        again = pickle.loads(pickle.dumps(item))
+        assert again.load().digest == item.load().digest

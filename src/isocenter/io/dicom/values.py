@@ -8,12 +8,13 @@ DICOM PS3.5 section 6.2 (value representations); PS3.3 C.12.1.1.2 (character set
 from __future__ import annotations
 
 import math
+import re
 import struct
 import warnings
 from functools import lru_cache
 
 import numpy as np
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from isocenter.core.errors import FormatError
@@ -224,13 +225,22 @@ def encodings(data: Dataset) -> tuple[tuple[str, ...], str]:
     if owner is None:
         return ("iso8859",), ""
     declared = texts(owner, 0x00080005) or [""]
+    # Only defined terms: pydicom would look others up among Python's codecs, some of which are slow on long text.
+    terms = [t if t in python_encoding else re.sub(r"^ISO.?IR.?(\d+)$", r"ISO_IR \1", t.upper()) for t in declared]
+    known = [t for t in terms if t in python_encoding]
+    complaint = (
+        ""
+        if terms == declared and known == declared
+        else f"the character set {clean(', '.join(declared), 40)} is not a defined term"
+    )
+    if not known:
+        return ("iso8859",), complaint
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            codecs = convert_encodings(declared)
-        except LookupError:
-            return ("iso8859",), f"the character set {clean(declared, 40)} is unknown"
-    return tuple(codecs), f"the character set {clean(', '.join(declared), 40)} is not a defined term" if caught else ""
+        codecs = convert_encodings(known)
+    if caught and not complaint:
+        complaint = f"the character sets {clean(', '.join(declared), 40)} do not go together"
+    return tuple(codecs), complaint
 
 
 def person(data: Dataset, keyword: str | int) -> tuple[str, str]:
@@ -245,7 +255,7 @@ def person(data: Dataset, keyword: str | int) -> tuple[str, str]:
         warnings.simplefilter("always")
         try:
             decoded = decode_bytes(value, list(codecs), {0x0D, 0x0A, 0x0C, 0x5E, 0x3D, 0x5C})
-        except (LookupError, UnicodeError):
+        except (LookupError, ValueError):  # UnicodeError among them
             decoded, complaint = value.decode("latin-1"), complaint or "bytes do not fit the character set"
     if caught and not complaint:
         complaint = "bytes do not fit the character set"
