@@ -216,7 +216,9 @@ def test_alone_a_segmentation_spans_its_own_frames(tmp_path: Path) -> None:
 
 
 def test_overlap_gives_masks(tmp_path: Path) -> None:
-    masks = read(save([segmentation([(1, 0.0, mask(1, 2)), (2, 0.0, mask(2, 3)), (1, 1.0, mask(1))])], tmp_path))
+    save([segmentation([(1, 0.0, mask(1, 2)), (2, 0.0, mask(2, 3)), (1, 1.0, mask(1))])], tmp_path)
+    assert inspect(tmp_path)[0][0].spec.kind == "MaskStack"  # a plan is made before anything is loaded
+    masks = read(tmp_path)
     assert isinstance(masks, MaskStack) and masks.overlaps and masks.array[0].sum() == 15 and masks.array[1].sum() == 10
 
 

@@ -38,6 +38,7 @@ from isocenter.io.inventory import Item, Problem
 
 __all__ = ["seg_item"]
 
+_GIANT = 1 << 27  # samples beyond which overlap is found out when the segments are loaded
 _OFF = 0.01  # mm by which a plane may lie off the grid
 
 
@@ -70,18 +71,19 @@ def seg_item(file: File, images: Sequence[Item], budget: Budget) -> Item:
             f"{clean(file.path)}: SegmentationType (0062,0001) is '{clean(kind, 16)}': expected BINARY, FRACTIONAL or LABELMAP."
         )
     segments = _segments(data, kind)
-    numbers, planes, stated = _frames(data, form, kind, segments)
+    numbers, planes, gap = _frames(data, form, kind, segments)
     series = [uid(s, "SeriesInstanceUID") for s in values.items(data, "ReferencedSeriesSequence")]
     frame_uid = uid(data, "FrameOfReferenceUID")
     image = referenced_image(series, [frame_uid] if frame_uid else [], images)
     problems = [Problem(t) for t in (*file.warnings, *text_problems(data))]
-    geometry, slices = _placed(planes, stated, form, frame_uid or None, image, clean(file.path), problems)
+    geometry, slices = _placed(planes, gap, form, frame_uid or None, image, clean(file.path), problems)
     threshold = 0.5
     if kind == "FRACTIONAL":
         threshold = 0.5 * (values.integer(data, "MaximumFractionalValue") or 255)
         problems.append(Problem("The segmentation is fractional; a sample belongs to a segment from half of the maximum on."))
     parts = _Parts(pixels, tuple(zip(range(form.frames), numbers, slices, strict=True)), segments, kind, threshold)
-    overlapping = values.text(data, "SegmentsOverlap").upper() == "YES" and kind != "LABELMAP"
+    stated = values.text(data, "SegmentsOverlap").upper()
+    overlapping = kind != "LABELMAP" and stated != "NO" and _overlap(parts)
     count = len(segments) if overlapping else 1
     high = max((s.value for s in segments), default=1)
     dtype = np.dtype(bool) if overlapping else np.dtype(np.uint8 if high < 256 else np.uint16)
@@ -282,6 +284,26 @@ def _load(parts: _Parts, geometry: Geometry, notes: tuple[str, ...]) -> LabelMap
                 return _traced(_stacked(parts, geometry, dims, depth), notes)
         labels[z][mask] = number
     return _traced(LabelMap(labels.reshape(geometry.shape), dims, geometry, parts.segments, modality="SEG"), notes)
+
+
+def _overlap(parts: _Parts) -> bool:
+    """Return whether two segments share a sample; reads only slices on which several lie, and not of giants."""
+    by_slice: dict[int, list[tuple[int, int]]] = {}
+    for frame, number, z in parts.frames:
+        by_slice.setdefault(z, []).append((frame, number))
+    crowded = [members for members in by_slice.values() if len({number for _, number in members}) > 1]
+    form = parts.pixels.layout
+    if not crowded or form.frames * form.rows * form.columns > _GIANT:
+        return False
+    reader = FrameReader()
+    for members in crowded:
+        seen = np.zeros((form.rows, form.columns), np.int32)
+        for frame, number in members:
+            mask = reader.read(parts.pixels, frame)[0] >= parts.threshold
+            if ((seen != 0) & (seen != number) & mask).any():
+                return True
+            seen[mask] = number
+    return False
 
 
 def _stacked(parts: _Parts, geometry: Geometry, dims: tuple[str, ...], depth: int) -> MaskStack:
