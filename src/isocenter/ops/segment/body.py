@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from isocenter.core.families import Segmenter
+from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.operation import Context
 from isocenter.kernels.body import inside_patient, tissue_of_patient
@@ -22,7 +24,7 @@ class Body(Segmenter):
 
     What is thick and denser than `threshold` is kept if it is the largest piece or at least a tenth of it (legs,
     arms), and filled. The decision is made on blocks of 3 mm, its edge then drawn at full resolution. Works on
-    cropped fields that cut the patient, or a lung, open; the room is told from lung by its HU.
+    cropped fields that cut the patient, or a lung, open, and on a single slice; the room is told from lung by its HU.
 
     It fails where pads denser than the threshold lie flat on the skin (they are taken in up to a block's width), and
     leaves out what is thinner than 10 mm in the axial plane, such as a finger. A note says when nothing was found or
@@ -39,7 +41,7 @@ class Body(Segmenter):
     Trans. Med. Imaging 20 (2001) 490-498 (threshold, components and filling).
     """
 
-    dims: ClassVar[tuple[str, ...]] = ("zyx",)
+    dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
     needs_mm: ClassVar[bool] = True
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     segments: ClassVar[tuple[str, ...]] = ("body",)
@@ -55,6 +57,8 @@ class Body(Segmenter):
 
     def compute(self, array: Any, context: Context) -> npt.NDArray[np.bool_]:
         """Return where the patient is."""
+        if len(context.dims) == 2:
+            return np.asarray(self.compute(np.asarray(array)[None], _stacked(context))[0])
         order, flipped = to_patient_axes(context.geometry.affine)
         turn = tuple(slice(None, None, -1 if f else 1) for f in flipped)
         hu = np.asarray(array).transpose(order)[turn]
@@ -85,3 +89,15 @@ class Body(Segmenter):
             context.note("The field of view ends inside the chest: the body is cut open.")
         elif any(inside.take(end, axis=axis).any() for axis in (1, 2) for end in (0, -1)):
             context.note("The body reaches the edge of the image in the axial plane: part of it was not scanned.")
+
+
+def _stacked(context: Context) -> Context:
+    """Return the context of a single slice as that of a stack of one, 5 mm thick."""
+    steps = context.geometry.affine[:3, :2]
+    normal = np.cross(steps[:, 0], steps[:, 1])
+    affine = np.zeros((4, 4))
+    affine[:3, 0] = 5.0 * normal / np.linalg.norm(normal)
+    affine[:, 1:] = context.geometry.affine
+    grid = Geometry((1, *context.geometry.shape), affine, context.geometry.frame, context.geometry.unit)
+    region = None if context.region is None else context.region[None]
+    return replace(context, geometry=grid, dims=("z", "y", "x"), region=region)
