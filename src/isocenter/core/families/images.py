@@ -10,6 +10,7 @@ from isocenter.core.dtype import working_dtype
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.families.base import Array, OnImages, refuse_labels
 from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
 
 __all__ = ["Filter", "Fuser", "ReferenceFilter"]
@@ -100,9 +101,19 @@ class Fuser(OnImages):
             first.geometry.require_match(other.geometry, ("image 1", f"image {k}"))
         notes: list[str] = []
         context = self._context(first, core, seed, threads, notes)
-        stack = np.stack([np.asarray(i.array).astype(working_dtype(i.dtype), copy=False) for i in images])
+        stack = np.stack([self._samples(i) for i in images])
         array = np.asarray(self.compute(stack, context))
-        return first.replace(array=array, quantity=None, provenance=self.traced(images, seed, notes))
+        return self.assemble(images, array).replace(provenance=self.traced(images, seed, notes))
+
+    @staticmethod
+    def _samples(image: Image) -> Array:
+        """Return samples as they are fused: labels as they are, all else in the working type."""
+        array = np.asarray(image.array)
+        return array if isinstance(image, LabelMap) else array.astype(working_dtype(image.dtype), copy=False)
+
+    def assemble(self, images: tuple[Image, ...], array: Array) -> Image:
+        """Return the fused samples as an image (its lineage is added afterwards)."""
+        return images[0].replace(array=array, quantity=None)
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return the spec of the fused image."""

@@ -165,8 +165,11 @@ class Metric(OnImages):
         scores: Mapping[str, Score] = self.compute(first, context)
         return Scores(scores, self.traced((prediction, truth), seed, notes))
 
-    def _mask(self, labels: LabelMap) -> npt.NDArray[np.bool_]:
-        """Return the compared mask; a label without a row in this table was simply not found (an empty mask)."""
+    def _mask(self, labels: LabelMap) -> npt.NDArray[Any]:
+        """Return the compared mask; a label without a row in this table was simply not found (an empty mask).
+
+        A metric that tells objects or labels apart overrides this and is handed integers.
+        """
         if self.label is None:
             return labels.mask()
         if any(self.label in (s.name, s.value) for s in labels.segments):
