@@ -34,15 +34,15 @@ def test_equals_a_peer(seed: int) -> None:
 
 
 def test_rates_come_out_and_the_good_reader_wins() -> None:
-    truth, readers = panel(7, (0.01, 0.3, 0.3, 0.3, 0.3))
+    truth, readers = panel(7, (0.02, 0.1, 0.2, 0.3))
     geometry = Geometry.regular(truth.shape, (1.0, 1.0, 1.0))
     maps = [LabelMap(r, ("z", "y", "x"), geometry, (Segment(1, "lesion"),)) for r in readers]
     fused = Staple()(*maps)
-    votes = (readers.sum(axis=0) >= 3) != truth
-    assert ((np.asarray(fused.array) > 0) != truth).sum() < 0.3 * votes.sum()
+    votes = (readers.sum(axis=0) >= 2) != truth
+    assert ((np.asarray(fused.array) > 0) != truth).sum() < 0.6 * votes.sum()
     notes = fused.provenance.steps[-1].notes
-    assert len(notes) == 5
-    assert "reader 1 has specificity 0.99" in notes[0]
+    assert len(notes) == 4
+    assert "reader 1 has specificity 0.98" in notes[0]
 
 
 def test_several_labels_and_nothing_at_all() -> None:
