@@ -87,7 +87,7 @@ def analyses_of(
     result = []
     used: set[int] = set()
     for slots, name, why in bound:
-        own = [mark for mark in marks if _belongs(mark, list(slots.values()), single=len(bound) == 1)]
+        own = [mark for mark in marks if _belongs(mark, list(slots.values()), images)]
         used.update(id(mark) for mark in own)
         items = tuple(dataclasses.replace(item, name=slot) for slot, item in slots.items()) + tuple(own)
         label = case.pseudonym if len(bound) == 1 else f"{case.pseudonym}-{'-'.join(i.name for i in slots.values())}"
@@ -155,18 +155,21 @@ def _bind_given(images: Sequence[Item], study: str) -> list[Bound]:
     return [({"image": item}, study, why) for item in fitting]
 
 
-def _belongs(mark: Item, images: Sequence[Item], single: bool) -> bool:
-    """Return whether a mask belongs to one of the images: by reference, by frame, by grid; else only if there is no choice."""
+def _belongs(mark: Item, chosen: Sequence[Item], images: Sequence[Item]) -> bool:
+    """Return whether a mask belongs to one of the chosen images.
+
+    The series it names decides; else its frame of reference; else the grid it lies on; else only that there is no
+    other image it could belong to.
+    """
+    named = [image for image in images if image.uid and image.uid in mark.references]
+    if named:
+        return any(image is one for image in named for one in chosen)
+    grids = [image.spec.geometry for image in chosen if image.spec.geometry is not None]
     if mark.references:
-        if any(image.uid and image.uid in mark.references for image in images):
-            return True
-        known = {image.spec.geometry.frame for image in images if image.spec.geometry is not None and image.spec.geometry.frame}
-        return bool(known & set(mark.references))
-    if mark.spec.geometry is not None and any(
-        i.spec.geometry is not None and i.spec.geometry.matches(mark.spec.geometry) for i in images
-    ):
+        return any(grid.frame is not None and grid.frame in mark.references for grid in grids)
+    if mark.spec.geometry is not None and any(grid.matches(mark.spec.geometry) for grid in grids):
         return True
-    return single
+    return len(images) == len(chosen)
 
 
 def give_masks(analyses: Sequence[Analysis], masks: Mapping[str, Path]) -> list[Analysis]:

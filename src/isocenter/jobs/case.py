@@ -248,6 +248,8 @@ def _write(
     atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)
     if identity:
         _write_pdf(outputs, document, identity, report.title, task.identify)
+    assert whole.plan is not None  # execute keeps its plan
+    atomic.write_bytes(outputs.path("pipeline.yaml", "", "pipeline"), whole.plan.pipeline.to_yaml().encode())
     steps = tuple(
         {"step": s.to, "op": s.op, "cached": s.cached, "seconds": s.seconds, "bytes": s.peak_bytes} for s in whole.steps
     )

@@ -74,7 +74,8 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     for step in outcome.steps:
         notes.update(dict.fromkeys(step.notes))
     for out in plan.left_out:
-        if "no masks came along" not in out.reason:
+        # That a mask lies on one of two grids is no news to the reader of the report; the plan tells it.
+        if "no masks came along" not in out.reason and "The grids of" not in out.reason:
             notes[f"{out.op} was left out: {out.reason}"] = None
     return Findings(
         analysis.pipeline.title or analysis.pipeline.name, image_slot, label_slots, regions, columns, rows, counts, tuple(notes)
@@ -96,6 +97,8 @@ def readable(column: Column, value: Any) -> tuple[str, str]:
     number, unit = float(value), column.unit
     if unit == "mm^3":
         number, unit = number / 1000.0, "ml"
+    elif unit == "g/ml":
+        unit = "SUV"
     elif unit == "mm^2" and abs(number) >= 1000.0:
         number, unit = number / 100.0, "cm^2"
     text = f"{number:.0f}" if abs(number) >= 1000 else f"{number:.4g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from isocenter.core.errors import ContentError
 from isocenter.core.families.base import OnImages, dims_of
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
-from isocenter.core.labels import LabelMap
+from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.operation import Context, Operation, Spec, default_threads
 from isocenter.core.provenance import Provenance
 from isocenter.core.raw import Raw
@@ -32,27 +32,51 @@ class Resampler(OnImages):
         """Return the grid that an image on `geometry` is resampled to."""
         raise TypeError(f"{type(self).__name__} has no target: a resampler must define it.")
 
+    @overload
     def __call__(
         self,
         image: Image,
+        transform: Transform | None = ...,
+        grid: Geometry | Image | None = ...,
+        /,
+        *,
+        seed: int = ...,
+        threads: int | None = ...,
+    ) -> Image: ...
+    @overload
+    def __call__(
+        self,
+        image: MaskStack,
+        transform: Transform | None = ...,
+        grid: Geometry | Image | None = ...,
+        /,
+        *,
+        seed: int = ...,
+        threads: int | None = ...,
+    ) -> MaskStack: ...
+    def __call__(
+        self,
+        image: Image | MaskStack,
         transform: Transform | None = None,
         grid: Geometry | Image | None = None,
         /,
         *,
         seed: int = 0,
         threads: int | None = None,
-    ) -> Image:
+    ) -> Image | MaskStack:
         """Return the image on the requested grid.
 
         Parameters
         ----------
         image
-            An image or a label map (which stays one).
+            An image, a label map (which stays one) or a stack of masks (each resampled as a label map).
         transform
             Maps points of the requested grid to points of the image; None leaves them where they are.
         grid
             The requested grid, or an image that lies on it.
         """
+        if isinstance(image, MaskStack):
+            return self._masks(image, transform, grid, seed, threads)
         core = self._core(image)
         wanted = grid.geometry if isinstance(grid, Image) else grid
         target = self.target(image.geometry, wanted)
@@ -71,6 +95,19 @@ class Resampler(OnImages):
         provenance = past.then(self.record(tuple(inputs), seed, notes))
         dims = dims_of(image.dims, target.ndim)
         return image.replace(array=array, dims=dims, geometry=target, provenance=provenance)
+
+    def _masks(
+        self, stack: MaskStack, transform: Transform | None, grid: Geometry | Image | None, seed: int, threads: int | None
+    ) -> MaskStack:
+        """Return every mask of a stack on the requested grid; masks may overlap, so each is resampled on its own."""
+        if not len(stack):
+            raise ContentError(f"{self.name} was given a stack without masks: expected at least one.")
+        parts = [self(one, transform, grid, seed=seed, threads=threads) for one in stack]
+        first = parts[0]
+        notes = list(dict.fromkeys(n for part in parts for n in part.provenance.steps[-1].notes))
+        record = self.record((stack.digest, *first.provenance.steps[-1].inputs[1:]), seed, notes)
+        masks = np.stack([np.asarray(part.array) > 0 for part in parts])
+        return MaskStack(masks, first.dims, first.geometry, stack.segments, stack.provenance.then(record))
 
     def resolve(self, *specs: Spec) -> Spec:
         """Return the spec on the requested grid (a later spec that has a geometry is the grid)."""
