@@ -142,14 +142,48 @@ def apply(
 @app.command()
 def convert(
     input: Input,
-    output: Annotated[Path, typer.Argument(help="File to write; its ending names the format. A folder for DICOM (ends in /).")],
+    output: Annotated[str, typer.Argument(help="File to write; its ending names the format. A folder for DICOM (ends in /).")],
     repair: RepairOption = None,
+    modality: Annotated[
+        str | None, typer.Option(help="CT, MR, PT ...: what the image is, where its format does not say (DICOM needs it).")
+    ] = None,
 ) -> None:
     """Convert between formats; values, geometry, left and right stay what they are."""
     from isocenter.cli import show
     from isocenter.jobs import convert as job
 
-    show.lines(job.convert(input, output, repair=repair))
+    show.lines(job.convert(input, output, repair=repair, modality=modality))
+
+
+@app.command()
+def measure(
+    image: Annotated[Path, typer.Argument(help="An image; or, without masks, a CSV with columns image, mask and label.")],
+    masks: Annotated[list[Path] | None, typer.Argument(help="Label maps, DICOM SEG, or folders with a structure set.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Table to write: .csv or .parquet.")] = Path("measurements.csv"),
+    settings: Annotated[
+        str | None,
+        typer.Option(help="Shipped settings (ct, mr, pet, plain, ibsi-a ... ibsi-e) or a YAML file; default by image."),
+    ] = None,
+    label: Annotated[str, typer.Option(help="Name or value of the one label to measure.")] = "",
+    resample_mask: Annotated[
+        bool, typer.Option("--resample-mask", help="Resample masks on another grid even where they leave the image.")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Processes at a time.", min=1)] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Measure afresh what was measured before.")] = False,
+    repair: RepairOption = None,
+    json: AsJson = False,
+) -> None:
+    """Measure regions: IBSI radiomics, one row per region; exit 1 where some were set aside."""
+    from isocenter.cli import show
+    from isocenter.jobs import measure as job
+
+    with show.progress(quiet=json) as progress:
+        result = job.measure(
+            image, masks or [], out, settings=settings or "", label=label, resample_mask=resample_mask, repair=repair,
+            workers=workers, force=force, progress=progress,
+        )  # fmt: skip
+    show.json(result.to_dict()) if json else show.measured(result)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()

@@ -17,10 +17,11 @@ from isocenter.core.text import plain
 if TYPE_CHECKING:
     from isocenter.jobs.demo import DemoResult
     from isocenter.jobs.info import Info
+    from isocenter.jobs.measure import Result as MeasureResult
     from isocenter.jobs.run import Prepared, Summary
     from isocenter.jobs.verify import Verification
 
-__all__ = ["demo", "info", "json", "lines", "plan", "progress", "summary", "verification"]
+__all__ = ["demo", "info", "json", "lines", "measured", "plan", "progress", "summary", "verification"]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -154,6 +155,21 @@ def info(found: Info) -> None:
         out.print(f"\nNext: isocenter run {safe(found.path)} -o results")
     elif not found.refused:
         out.print("Nothing here can be read as an image; isocenter reads DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG and TIFF.")
+
+
+def measured(result: MeasureResult) -> None:
+    """Print what was measured, what was set aside and why, and where the table is."""
+    for note in result.notes:
+        out.print(f"[yellow]![/] {safe(note)}")
+    for image, mask, label, reason in result.set_aside:
+        where = f"{image}, {mask}" + (f", label {label}" if label else "")
+        out.print(f"[red]set aside[/] {safe(where)}: {safe(reason)}")
+    again = f" ({result.reused} masks were measured before)" if result.reused else ""
+    aside = f", {len(result.set_aside)} set aside" if result.set_aside else ""
+    if result.table is None:
+        out.print(f"Nothing was measured{aside}.")
+    else:
+        out.print(f"{result.rows} regions, {result.columns} columns{aside}{again}: {safe(result.table)}")
 
 
 def verification(report: Verification) -> None:

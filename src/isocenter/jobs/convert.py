@@ -14,7 +14,11 @@ from isocenter.jobs.outputs import file_part
 __all__ = ["convert"]
 
 
-def convert(source: Path | str, target: Path | str, repair: str | None = None) -> list[str]:
+#: Modality -> what its values are, for images whose format does not say.
+_QUANTITIES = {"CT": "HU"}
+
+
+def convert(source: Path | str, target: Path | str, repair: str | None = None, modality: str | None = None) -> list[str]:
     """Read one image or label map and write it in another format.
 
     Parameters
@@ -22,9 +26,12 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None) -
     source
         File, folder or archive that holds one image (or one set of labels).
     target
-        File whose ending names the format; a folder (existing, or written with a trailing slash) gets a DICOM series.
+        File whose ending names the format; a folder (existing, or a name without an ending) gets a
+        DICOM series.
     repair
         ``interpolate`` or ``nearest`` for missing slices.
+    modality
+        DICOM Defined Term, where the source's format does not say it; a CT then holds HU.
 
     Returns
     -------
@@ -42,8 +49,10 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None) -
             f"'{source}' holds {len(items)} images: {names}; expected one: give the path of the one to convert."
         )
     value = items[0].load()
+    if modality is not None and isinstance(value, Image):
+        value = value.replace(modality=modality.upper(), quantity=value.quantity or _QUANTITIES.get(modality.upper()))
     path = Path(target)
-    lines = _write(value, path, str(target).endswith("/") or path.is_dir())
+    lines = _write(value, path, str(target).endswith("/") or path.is_dir() or not path.suffix)
     return [*lines, *[f"note: {problem.sentence()}" for problem in items[0].problems]]
 
 
@@ -53,6 +62,11 @@ def _write(value: Image | MaskStack, path: Path, folder: bool) -> list[str]:
 
         if not isinstance(value, Image) or isinstance(value, LabelMap):
             raise ContentError("Labels become a DICOM SEG only beside their source series: use isocenter run with --mask.")
+        if value.modality in (None, "OT") and value.geometry.ndim == 3:
+            raise ContentError(
+                "A volume whose format does not say its modality: expected one, for DICOM keeps the geometry of CT, MR, PT ... "
+                "only; say what it is with --modality CT."
+            )
         files = write_series(value, path).paths
         return [f"wrote {len(files)} DICOM files into {path}"]
     if isinstance(value, MaskStack) and value.overlaps:
