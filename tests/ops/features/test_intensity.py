@@ -19,26 +19,26 @@ from isocenter.ops.features.intensity import Intensity
 
 #: Column -> tag of the IBSI reference tables.
 TAGS = {
-    "intensity_mean": "stat_mean",
-    "intensity_variance": "stat_var",
-    "intensity_skewness": "stat_skew",
-    "intensity_excess_kurtosis": "stat_kurt",
-    "intensity_median": "stat_median",
-    "intensity_minimum": "stat_min",
-    "intensity_percentile_10": "stat_p10",
-    "intensity_percentile_90": "stat_p90",
-    "intensity_maximum": "stat_max",
-    "intensity_interquartile_range": "stat_iqr",
-    "intensity_range": "stat_range",
-    "intensity_mean_absolute_deviation": "stat_mad",
-    "intensity_robust_mean_absolute_deviation": "stat_rmad",
-    "intensity_median_absolute_deviation": "stat_medad",
-    "intensity_coefficient_of_variation": "stat_cov",
-    "intensity_quartile_coefficient_of_dispersion": "stat_qcod",
-    "intensity_energy": "stat_energy",
-    "intensity_root_mean_square": "stat_rms",
-    "intensity_peak_local": "loc_peak_loc",
-    "intensity_peak_global": "loc_peak_glob",
+    "mean": "stat_mean",
+    "variance": "stat_var",
+    "skewness": "stat_skew",
+    "excess_kurtosis": "stat_kurt",
+    "median": "stat_median",
+    "minimum": "stat_min",
+    "percentile_10": "stat_p10",
+    "percentile_90": "stat_p90",
+    "maximum": "stat_max",
+    "interquartile_range": "stat_iqr",
+    "range": "stat_range",
+    "mean_absolute_deviation": "stat_mad",
+    "robust_mean_absolute_deviation": "stat_rmad",
+    "median_absolute_deviation": "stat_medad",
+    "coefficient_of_variation": "stat_cov",
+    "quartile_coefficient_of_dispersion": "stat_qcod",
+    "energy": "stat_energy",
+    "root_mean_square": "stat_rms",
+    "peak_local": "loc_peak_loc",
+    "peak_global": "loc_peak_glob",
 }
 
 
@@ -98,31 +98,31 @@ def test_every_statistic_carries_its_identifier(phantom: tuple[Image, LabelMap, 
 
 def test_units_follow_the_quantity() -> None:
     columns = {c.name: c.unit for c in Intensity()(*case(np.arange(27.0).reshape(3, 3, 3), quantity="HU")).columns}
-    assert (columns["intensity_mean"], columns["intensity_energy"], columns["intensity_skewness"]) == ("HU", "HU^2", "1")
+    assert (columns["mean"], columns["energy"], columns["skewness"]) == ("HU", "HU^2", "1")
     columns = {c.name: c.unit for c in Intensity()(*case(np.arange(27.0).reshape(3, 3, 3), quantity="SUVbw")).columns}
-    assert (columns["intensity_mean"], columns["intensity_variance"], columns["metabolic_volume"]) == ("g/ml", "(g/ml)^2", "ml")
+    assert (columns["mean"], columns["variance"], columns["metabolic_volume"]) == ("g/ml", "(g/ml)^2", "ml")
 
 
 def test_an_empty_region_has_no_samples_and_nothing_else() -> None:
     image, labels = case(np.ones((4, 4, 4)), np.zeros((4, 4, 4)), quantity="SUVbw")
     row = Intensity()(image, labels).to_records()[0]
-    assert row["intensity_samples"] == 0.0 and row["metabolic_volume"] == 0.0
-    assert all(math.isnan(v) for k, v in row.items() if k not in ("region", "intensity_samples", "metabolic_volume"))
+    assert row["samples"] == 0.0 and row["metabolic_volume"] == 0.0
+    assert all(math.isnan(v) for k, v in row.items() if k not in ("region", "samples", "metabolic_volume"))
 
 
 @pytest.mark.parametrize("value", [0.1, -1000.0, 3e7])
 def test_equal_values_have_no_spread(value: float) -> None:
     found = Intensity()(*case(np.full((5, 7, 3), value)))
-    names = ("intensity_variance", "intensity_skewness", "intensity_excess_kurtosis", "intensity_range")
+    names = ("variance", "skewness", "excess_kurtosis", "range")
     assert [found[name] for name in names] == [0.0] * 4
-    assert found["intensity_mean"] == pytest.approx(value)
+    assert found["mean"] == pytest.approx(value)
 
 
 def test_samples_that_are_not_finite_are_left_out_and_said_so() -> None:
     values = np.ones((4, 4))
     values[0, 0] = np.nan
     found = Intensity()(*case(values))
-    assert found["intensity_samples"] == 15 and found["intensity_mean"] == 1.0
+    assert found["samples"] == 15 and found["mean"] == 1.0
     assert "not finite" in found.provenance.steps[-1].notes[0]
 
 
@@ -131,7 +131,7 @@ def test_uptake_of_a_hot_ball() -> None:
     ball = z**2 + y**2 + x**2 <= 10.0**2
     image, labels = case(np.where(ball, 8.0, 1.0), ball, spacing=1.0, quantity="SUVbw")
     found = Intensity()(image, labels)
-    assert found["intensity_peak_global"] == pytest.approx(8.0)
+    assert found["peak_global"] == pytest.approx(8.0)
     assert found["metabolic_volume"] == pytest.approx(4 / 3 * math.pi, rel=0.02)
     assert found["total_lesion_uptake"] == pytest.approx(8.0 * found["metabolic_volume"])
 
@@ -145,10 +145,10 @@ def test_the_peak_is_the_mean_over_one_millilitre_at_the_edge_too() -> None:
     found = Intensity()(image, LabelMap(mask, ("z", "y", "x"), grid, (Segment(1, "lesion"),)))
     position = np.indices(values.shape).reshape(3, -1).T * np.array([3.0, 1.5, 2.0])
     means = [values.ravel()[np.linalg.norm(position - c, axis=1) <= 6.2035].mean() for c in ((0, 0, 0), (0, 0, 2.0))]
-    assert found["intensity_peak_global"] == pytest.approx(max(means))
-    assert found["intensity_peak_local"] == pytest.approx(means[int(np.argmax(values[0, 0, :2]))])
+    assert found["peak_global"] == pytest.approx(max(means))
+    assert found["peak_local"] == pytest.approx(means[int(np.argmax(values[0, 0, :2]))])
 
 
 def test_no_peaks_without_uptake_or_in_the_plane() -> None:
-    assert "intensity_peak_local" not in Intensity()(*case(np.ones((3, 3, 3)), quantity="HU")).names
-    assert "intensity_peak_local" not in Intensity(peaks="always")(*case(np.ones((3, 3)), quantity="SUVbw")).names
+    assert "peak_local" not in Intensity()(*case(np.ones((3, 3, 3)), quantity="HU")).names
+    assert "peak_local" not in Intensity(peaks="always")(*case(np.ones((3, 3)), quantity="SUVbw")).names

@@ -44,10 +44,10 @@ def _is_uptake(quantity: str | None) -> bool:
 class Intensity(Extractor):
     """Intensity statistics of each region: the 18 of the IBSI, and peaks and metabolic volume for PET.
 
-    Columns are ``intensity_mean``, ``intensity_variance`` ... with the image's unit and the IBSI identifier in
-    ``standard``, and ``intensity_samples``, the number of samples behind them. On uptake (SUV or Bq/ml) of three
-    dimensions come ``intensity_peak_local`` (mean over 1 cm^3 around the hottest sample) and
-    ``intensity_peak_global`` (the largest such mean in the region; SUVpeak), ``metabolic_volume`` and
+    Columns are ``mean``, ``variance`` ... with the image's unit and the IBSI identifier in
+    ``standard``, and ``samples``, the number of samples behind them. On uptake (SUV or Bq/ml) of three
+    dimensions come ``peak_local`` (mean over 1 cm^3 around the hottest sample) and
+    ``peak_global`` (the largest such mean in the region; SUVpeak), ``metabolic_volume`` and
     ``total_lesion_uptake`` (mean times volume: total lesion glycolysis for SUV of FDG).
 
     An empty region has 0 samples and volume 0, all else is NaN. Equal values have variance, skewness and excess
@@ -80,12 +80,12 @@ class Intensity(Extractor):
     def columns(self, context: Context) -> tuple[Column, ...]:
         """Return the columns for an image of this quantity."""
         unit = intensity_unit(context.quantity)
-        columns = [Column("intensity_samples", "1", "", "number of samples measured")]
+        columns = [Column("samples", "1", "", "number of samples measured")]
         for name, (code, exponent, summary) in _STATISTICS.items():
-            columns.append(Column(f"intensity_{name}", intensity_unit(context.quantity, exponent), f"IBSI:{code}", summary))
+            columns.append(Column(name, intensity_unit(context.quantity, exponent), f"IBSI:{code}", summary))
         if self._with_peaks(context):
-            columns.append(Column("intensity_peak_local", unit, "IBSI:VJGA", "mean over 1 cm^3 around the maximum"))
-            columns.append(Column("intensity_peak_global", unit, "IBSI:0F91", "largest mean over 1 cm^3"))
+            columns.append(Column("peak_local", unit, "IBSI:VJGA", "mean over 1 cm^3 around the maximum"))
+            columns.append(Column("peak_global", unit, "IBSI:0F91", "largest mean over 1 cm^3"))
         if self._with_uptake(context):
             total = "g" if unit == "g/ml" else f"{unit} ml"
             columns.append(Column("metabolic_volume", "ml", "", "volume of the region"))
@@ -101,18 +101,18 @@ class Intensity(Extractor):
         if not finite.all():
             context.note(f"{int((~finite).sum())} samples of the region are not finite and were left out.")
             values = values[finite]
-        result = {"intensity_samples": float(values.size)}
+        result = {"samples": float(values.size)}
         if self._with_uptake(context):
             result["metabolic_volume"] = float(context.region.sum()) * volume
         if not values.size:
             return result
-        result.update({f"intensity_{name}": value for name, value in first_order(values).items()})
+        result.update(first_order(values))
         if self._with_peaks(context):
-            local, top = self._peaks(array, context, result["intensity_maximum"])
-            result["intensity_peak_local"] = local
-            result["intensity_peak_global"] = top
+            local, top = self._peaks(array, context, result["maximum"])
+            result["peak_local"] = local
+            result["peak_global"] = top
         if self._with_uptake(context):
-            result["total_lesion_uptake"] = result["intensity_mean"] * result["metabolic_volume"]
+            result["total_lesion_uptake"] = result["mean"] * result["metabolic_volume"]
         return result
 
     @staticmethod

@@ -11,11 +11,11 @@ from pydantic import Field
 from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
-from isocenter.kernels.body import inside_patient, tissue_of_patient
-from isocenter.kernels.coarse import block_mean, enlarge, enlarge_smooth, factors_for, to_patient_axes
+from isocenter.kernels.coarse import enlarge, enlarge_smooth
 from isocenter.kernels.labels import dilate
 from isocenter.kernels.lung_fields import find_lung_fields
 from isocenter.kernels.lungs import LEFT, RIGHT, CoarseLungs, find_lungs
+from isocenter.ops.segment._chest import Chest
 from isocenter.ops.segment._examples import chest
 
 #: ml that one lung of an adult may have.
@@ -88,21 +88,14 @@ class Lungs(Segmenter):
 
     def _volume(self, array: npt.NDArray[Any], affine: npt.NDArray[Any], context: Context) -> npt.NDArray[np.uint8]:
         """Return the lungs of a CT."""
-        order, flipped = to_patient_axes(affine)
-        turn = tuple(slice(None, None, -1 if f else 1) for f in flipped)
-        hu = array.transpose(order)[turn]
-        spacing = tuple(float(np.linalg.norm(affine[:3, k])) for k in order)
-        factors = factors_for(hu.shape, spacing, 3.0)
-        steps = tuple(s * f for s, f in zip(spacing, factors, strict=True))
-        coarse = block_mean(hu, factors, context.threads)
-        inside, _ = inside_patient(coarse, tissue_of_patient(coarse, steps, threads=context.threads), steps)
-        found = find_lungs(coarse, inside, steps, self.closing, context.threads)
+        body = Chest.of(array, affine, context.threads)
+        found = find_lungs(body.coarse, body.inside, body.steps, self.closing, context.threads)
         for text in found.notes:
             context.note(text)
-        result = _refine(hu, found, steps, factors, context.threads)
+        result = _refine(body.hu, found, body.steps, body.factors, context.threads)
         if len(context.spacing) == 3:
-            _judge(result, float(np.prod(spacing)) / 1000.0, context)
-        return np.ascontiguousarray(result[turn].transpose(np.argsort(order)))
+            _judge(result, float(np.prod(body.spacing)) / 1000.0, context)
+        return body.back(result)
 
 
 def _fields(array: npt.NDArray[Any], context: Context) -> npt.NDArray[np.uint8]:

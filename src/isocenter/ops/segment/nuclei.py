@@ -14,6 +14,7 @@ from isocenter.core.image import Image
 from isocenter.core.operation import Context
 from isocenter.kernels.nuclei import find_nuclei, has_bright_ground, hematoxylin
 from isocenter.ops.segment._examples import spots
+from isocenter.ops.segment._numbers import renumbered
 
 Content = Literal["fluorescence", "stained", "brightfield"]
 
@@ -77,7 +78,7 @@ class Nuclei(Segmenter):
                 signal, sigma=1.5, level=0.42, share=0.4, reach=19, minimum=3 * self.minimum_area, faintest=0.3, textured=True
             )
         if context.region is not None:
-            found = _renumbered(np.where(context.region, found, np.uint32(0)))
+            found = renumbered(np.where(context.region, found, np.uint32(0)))
         self._judge(found, context)
         return found.astype(np.uint16) if found.max(initial=0) < 65536 else found
 
@@ -99,11 +100,3 @@ class Nuclei(Segmenter):
             context.note("No nucleus was found.")
         elif np.bincount(found.ravel())[1:].max() > 0.25 * found.size:
             context.note("One label covers more than a quarter of the picture: it is hardly a nucleus.")
-
-
-def _renumbered(labels: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Return labels without gaps, in the same order."""
-    present = np.bincount(labels.ravel()) > 0
-    present[0] = False
-    result: npt.NDArray[np.uint32] = np.where(present, np.cumsum(present), 0).astype(np.uint32)[labels]
-    return result
