@@ -122,6 +122,7 @@ class _Groups:
     def __init__(self, images: Iterable[_File]) -> None:
         self.cases: list[list[_File]] = []
         self._by_base: dict[tuple[Path, Words], int] = {}
+        self._by_file: dict[Path, int] = {}
         self._by_words: dict[tuple[Path, Words], list[tuple[int, _File]]] = {}
         self._at: dict[Path, set[int]] = {}
         for image in images:
@@ -129,13 +130,17 @@ class _Groups:
 
     def _add(self, image: _File) -> None:
         # Images of one subject are told apart by their modality; without one they are different subjects.
-        number = self._by_base.get((image.place, image.base)) if image.modality_words else None
+        # What one file holds (the channels of a recording at two rates) is of one subject.
+        number = self._by_file.get(image.item.paths[0])
+        if number is None and image.modality_words:
+            number = self._by_base.get((image.place, image.base))
         if number is None:
             number = len(self.cases)
             self.cases.append([])
             if image.modality_words:
                 self._by_base[image.place, image.base] = number
         self.cases[number].append(image)
+        self._by_file[image.item.paths[0]] = number
         self._at.setdefault(image.place, set()).add(number)
         for words in {image.words, _without(image.words, IMAGES), image.base}:
             self._by_words.setdefault((image.place, words), []).append((number, image))

@@ -27,6 +27,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
+from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.io import formats
 from isocenter.io.budget import Budget
@@ -55,7 +56,11 @@ def _raise(inventory: Inventory, what: str) -> None:
         more = len(inventory.refusals) - 1
         rest = f" ({more} more {'file was' if more == 1 else 'files were'} refused.)" if more else ""
         raise _ERRORS[first.kind](first.reason + rest)
-    raise ContentError(f"{terminal(inventory.path.name)}: holds no {what}: expected one; 'isocenter info' lists what is there.")
+    kinds = sorted({item.kind for item in inventory.items})
+    there = f" but {' and '.join(kinds)} (read_study gives them)" if kinds else ""
+    raise ContentError(
+        f"{terminal(inventory.path.name)}: holds no {what}{there}: expected one; 'isocenter info' lists what is there."
+    )
 
 
 def _one(inventory: Inventory, items: Sequence[Item], what: str, instead: str) -> Item:
@@ -203,7 +208,7 @@ def write(value: Any, path: str | Path) -> None:
     """Write a value in the format that the suffix names.
 
     Images and labels: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.mhd``, ``.png``, ``.tif``; meshes: ``.glb``;
-    features and scores: ``.csv``, ``.parquet``; anything: ``.isocenter``.
+    features and scores: ``.csv``, ``.parquet``; signals: ``.csv``; anything: ``.isocenter``.
 
     Parameters
     ----------
@@ -230,6 +235,11 @@ def write(value: Any, path: str | Path) -> None:
         from isocenter.io import glb
 
         glb.write_meshes([value] if isinstance(value, Mesh) else list(value), target)
+        return
+    if isinstance(value, Signal) and suffix == ".csv":
+        from isocenter.io import time_series
+
+        time_series.write(value, target)
         return
     if isinstance(value, Features | Scores):
         from isocenter.io import table

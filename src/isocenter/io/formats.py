@@ -45,6 +45,9 @@ FORMATS: tuple[Format, ...] = (
     Format("tiff", (".tif", ".tiff", ".svs")),
     Format("jpeg", (".jpg", ".jpeg"), writes=False),
     Format("bitmap", (".bmp", ".webp"), writes=False),
+    Format("edf", (".edf", ".bdf"), writes=False),
+    Format("npy", (".npy",), writes=False),
+    Format("time_series", (), writes=False),
     Format("nifti", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".hdr.gz", ".img", ".img.gz")),
 )
 
@@ -55,7 +58,7 @@ KNOWN: dict[str, str] = {
     ".h5": "an HDF5 file", ".hdf5": "an HDF5 file", ".avi": "a video", ".mp4": "a video", ".mov": "a video",
     ".gif": "an animation (GIF)", ".pdf": "a document (PDF)", ".ndpi": "a whole slide", ".mrxs": "a whole slide",
     ".czi": "a microscope file", ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
-    ".npz": "NumPy arrays without a geometry", ".npy": "a NumPy array without a geometry",
+    ".npz": "NumPy arrays without a geometry", ".csv": "a table without a time column", ".tsv": "a table without a time column",
 }  # fmt: skip
 
 

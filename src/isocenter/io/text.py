@@ -111,5 +111,5 @@ def stem(path: Path) -> str:
     """Return a file's name without the suffixes of image formats (``a.nii.gz`` -> ``a``)."""
     name = path.name
     name = re.sub(r"\.(gz|bz2|xz)$", "", name, flags=re.IGNORECASE)
-    known = r"\.(seg\.nrrd|ome\.tiff?|nii|hdr|img|nrrd|nhdr|mha|mhd|png|jpe?g|tiff?|bmp|webp|dcm|zip|tar|tgz|tbz2|txz)$"
+    known = r"\.(seg\.nrrd|ome\.tiff?|nii|hdr|img|nrrd|nhdr|mha|mhd|png|jpe?g|tiff?|bmp|webp|svs|edf|bdf|npy|csv|tsv|(ome\.)?zarr|dcm|zip|tar|tgz|tbz2|txz)$"
     return re.sub(known, "", name, flags=re.IGNORECASE) or name
