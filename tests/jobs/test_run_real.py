@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -51,7 +50,7 @@ def test_the_one_lung_is_the_right_one(result: Summary) -> None:
 def test_the_tumour_that_came_along_is_measured(result: Summary, shared: Callable[[str], Path]) -> None:
     tables = [p for p in (result.out / "tables").glob("shape_*.csv") if ".columns" not in p.name]
     assert tables
-    rows = [row for path in tables for row in csv.DictReader(path.open(newline="", encoding="utf-8"))]
+    rows = [row for path in tables for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
     truth = door.read_labels(shared("ibsi/1_ct_phantom/mask/mask.nii.gz"))
     assert isinstance(truth, LabelMap)
     expected = float(truth.mask().sum()) * truth.geometry.voxel_size
@@ -88,22 +87,6 @@ def test_dicom_objects_validate(result: Summary) -> None:
         done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, timeout=60, check=False)
         errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
         assert errors == [], path
-
-
-def test_nobody_is_named(result: Summary) -> None:
-    import re
-
-    study = next(iter(door.cases(door.inspect(next(iter(json.loads((result.out / "run.json").read_text())["inputs"]))))))
-    names = {
-        str(v)
-        for item in study.items
-        for k, v in item.identity.items()
-        if k in ("PatientName", "PatientID", "AccessionNumber") and str(v).strip()
-    }
-    for path in [*result.out.glob("*.html"), *result.out.glob("*.json"), *result.out.glob("tables/*")]:
-        text = path.read_text(encoding="utf-8")
-        for name in names:
-            assert not re.search(rf"\b{re.escape(name)}\b", text), path
 
 
 def test_verify_and_resume(result: Summary, shared: Callable[[str], Path]) -> None:

@@ -73,6 +73,16 @@ def test_a_lost_file_and_an_extra_one(copy: Path) -> None:
     assert any("note.txt" in note for note in report.notes)
 
 
+def test_nobody_is_named(fresh: Path) -> None:
+    """Only what goes back to the archive carries the person's name; everything else goes by pseudonym."""
+    assert b"P000" in (fresh / "dicom/report.dcm").read_bytes()
+    for path in fresh.rglob("*"):
+        if path.is_file() and path.suffix != ".dcm" and path.name != "run.json":
+            data = path.read_bytes()
+            assert b"P000" not in data, path
+            assert b"Test^0" not in data, path
+
+
 def test_an_equal_run_is_bit_equal(fresh: Path, tmp_path: Path) -> None:
     job.run(fresh.parent / "in", tmp_path / "again", study=str(fresh.parent / "small.yaml"))
     assert tree(tmp_path / "again") == tree(fresh)

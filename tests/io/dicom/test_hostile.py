@@ -35,7 +35,9 @@ for name in sys.argv[1:]:
         except IsocenterError as error:
             row["errors"].append(str(error))
     row["seconds"] = time.monotonic() - start
-    row["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # VmHWM, not ru_maxrss: the latter keeps what the parent held before this program was started.
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    row["rss"] = int(peak.split()[1]) / 1024
     row["child"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(json.dumps(row), flush=True)
 """
