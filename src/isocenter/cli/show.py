@@ -34,7 +34,9 @@ def safe(value: Any) -> str:
 
 def json(value: Any) -> None:
     """Print one JSON document."""
-    print(json_module.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=str))
+    text = json_module.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    # A file name that is no UTF-8 comes as lone surrogates: written as JSON escapes, they print and are read back.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def lines(texts: Iterable[str]) -> None:
