@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 
 #: Bytes that the columns of a spectrum may take, at least; larger regions get two bytes per sample.
-_ROOM = 8 << 20
+_ROOM = 1 << 20
 
 
 def autocorrelation(array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], spacing: Sequence[float]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 __all__ = ["Bins"]
 
 #: Values that are widened to float64 at a time.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 #: Values that are widened to float64 at a time.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 
 
 def _chunks(x: npt.NDArray[Any]) -> Iterator[FloatArray]:

@@ -92,7 +92,7 @@ def test_peaks_equal_balls_summed_one_by_one(spacing: tuple[float, ...]) -> None
     inner = (slice(2, 13), slice(0, 20), slice(3, 22))
     region = np.pad(np.where(mask[inner], np.uint8(3), np.uint8(0)), 1)
     where = np.argwhere(mask[inner]) + [part.start for part in inner]
-    grid = np.stack(np.indices(array.shape), -1)
+    grid = np.moveaxis(np.indices(array.shape), 0, -1)
     means = [array[np.linalg.norm((grid - p) * spacing, axis=-1) <= RADIUS].mean(dtype=np.float64) for p in where]
     values = array[tuple(where.T)]
     local, top = peaks(array, inner, region, spacing, float(values.max()))

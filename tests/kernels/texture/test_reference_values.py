@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from isocenter.kernels.radiomics.texture import AGGREGATIONS, FAMILIES, texture
 from isocenter.kernels.texture.sweep import DIRECTIONS_3D, sweep
-from isocenter.kernels.texture.zones import border_distance, zones
+from isocenter.kernels.texture.zones import border_distance, joined, zone_matrices
 
 
 def padded(levels: npt.ArrayLike) -> Any:
@@ -100,7 +100,6 @@ def test_matrices_equal_their_definitions(noise: tuple[Any, Any]) -> None:
 @pytest.mark.parametrize("in_plane", [False, True])
 def test_zones_equal_connected_components(noise: tuple[Any, Any], in_plane: bool) -> None:
     levels, mask = noise
-    found = zones(padded(levels), border_distance(np.pad(mask.astype(np.uint8), 1), in_plane), in_plane)
     structure = np.ones((3, 3, 3))
     faces = ndimage.generate_binary_structure(3, 1)
     if in_plane:
@@ -111,10 +110,18 @@ def test_zones_equal_connected_components(noise: tuple[Any, Any], in_plane: bool
         if not in_plane
         else np.stack([ndimage.distance_transform_cdt(np.pad(m, 1), "taxicab")[1:-1, 1:-1] for m in mask])
     )
-    expected = []
+    steps = border_distance(np.pad(mask.astype(np.uint8), 1), in_plane)
+    assert np.array_equal(steps[1:-1, 1:-1, 1:-1], distance)
+    sizes: dict[tuple[int, int], int] = {}
+    near: dict[tuple[int, int], int] = {}
     for level in range(1, 6):
         labels, count = ndimage.label(levels == level, structure)
-        sizes = np.bincount(labels.ravel())[1:]
-        nearest = ndimage.minimum(distance, labels, np.arange(1, count + 1))
-        expected += [(level, int(s), int(d)) for s, d in zip(sizes, nearest, strict=True)]
-    assert sorted(zip(found.level, found.size, found.distance, strict=True)) == sorted(expected)
+        for n in np.bincount(labels.ravel())[1:]:
+            sizes[level, int(n)] = sizes.get((level, int(n)), 0) + 1
+        for n in ndimage.minimum(distance, labels, np.arange(1, count + 1)):
+            near[level, int(n)] = near.get((level, int(n)), 0) + 1
+    bounds = [(k, k + 1) for k in range(len(levels))] if in_plane else [None]
+    parts = [zone_matrices(padded(levels), steps, 5, in_plane=in_plane, planes=b) for b in bounds]
+    for kind, expected in enumerate((sizes, near)):
+        at, extent, number = joined([part[kind] for part in parts])
+        assert dict(zip(zip(at.tolist(), extent.tolist()), number.tolist(), strict=True)) == expected

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isocenter.kernels.radiomics.peaks import RADIUS
 from isocenter.kernels.regrid import Axis, axis_of, planes
 
-__all__ = ["Chain", "Region", "cut", "grid_axes", "is_whole", "prepare", "resegment"]
+__all__ = ["Chain", "Region", "cut", "grid_axes", "grid_spacing", "is_whole", "prepare", "resegment"]
 
 Mask = npt.NDArray[np.bool_]
 Box = tuple[slice, ...]
@@ -91,8 +91,15 @@ class Region:
         return self.array[self.inner]
 
     def values(self) -> npt.NDArray[Any]:
-        """Return the intensities of the intensity mask, one axis, in their own type."""
-        return self.intensities[self.mask[1:-1, 1:-1, 1:-1] == 3]
+        """Return the intensities of the intensity mask, one axis, in their own type; a new array."""
+        core = self.mask[1:-1, 1:-1, 1:-1]
+        found = np.empty(sum(int(np.count_nonzero(plane == 3)) for plane in core), self.array.dtype.newbyteorder("="))
+        first = 0
+        for samples, plane in zip(self.intensities, core, strict=True):  # plane by plane: no mask of the whole in between
+            part = samples[plane == 3]
+            found[first : first + part.size] = part
+            first += part.size
+        return found
 
 
 def cut(mask: Mask) -> Box | None:
@@ -118,6 +125,11 @@ def grid_axes(shape: Sequence[int], spacing: Sequence[float], chain: Chain) -> t
     """Return the axes of the interpolated grid of a whole image."""
     wanted = chain.spacing or (None,) * len(tuple(shape))
     return tuple(axis_of(n, s, w) for n, s, w in zip(shape, spacing, wanted, strict=True))
+
+
+def grid_spacing(spacing: Sequence[float], chain: Chain) -> tuple[float, ...]:
+    """Return mm per sample of the interpolated grid along each axis."""
+    return tuple(w or s for s, w in zip(spacing, chain.spacing or (None,) * len(tuple(spacing)), strict=True))
 
 
 def prepare(array: npt.NDArray[Any], mask: Mask, box: Box, spacing: Sequence[float], chain: Chain) -> Region | None:
@@ -146,7 +158,7 @@ def prepare(array: npt.NDArray[Any], mask: Mask, box: Box, spacing: Sequence[flo
         steps = tuple(spacing)
         new_mask, new_box = mask, box
     else:
-        steps = tuple(s * axis.step for s, axis in zip(spacing, axes, strict=True))
+        steps = grid_spacing(spacing, chain)
         found = _mask_on_grid(mask, box, array.shape, axes, chain.threshold)
         if found is None:
             return None
@@ -208,8 +220,8 @@ def _image_on_grid(array: npt.NDArray[Any], axes: Sequence[Axis], chain: Chain) 
     return result
 
 
-def resegment(region: Region, chain: Chain) -> Region:
-    """Return the region with its intensity mask restricted to the range and, of the whole mask, to the near values.
+def resegment(region: Region, chain: Chain) -> None:
+    """Restrict the intensity mask of a region to the range and to values near the mean, in place.
 
     Both are taken of the mask as it was before: where they are combined, their intersection remains.
     """
@@ -221,9 +233,8 @@ def resegment(region: Region, chain: Chain) -> Region:
             near, far = mean - chain.sigma * deviation, mean + chain.sigma * deviation
             low, high = max(near, -math.inf if low is None else low), min(far, math.inf if high is None else high)
     if low is None and high is None:
-        return region
-    mask = region.mask.copy()
-    core = mask[1:-1, 1:-1, 1:-1]
+        return
+    core = region.mask[1:-1, 1:-1, 1:-1]
     for z, plane in enumerate(region.intensities):
         outside = np.zeros(plane.shape, np.bool_)
         if low is not None:
@@ -231,4 +242,3 @@ def resegment(region: Region, chain: Chain) -> Region:
         if high is not None:
             outside |= plane > high
         core[z] &= np.where(outside, np.uint8(1), np.uint8(3))
-    return replace(region, mask=mask)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.kernels.radiomics.chain import Chain, Region, cut, grid_axes
+from isocenter.kernels.radiomics.chain import Chain, Region, cut, grid_axes, grid_spacing
 from isocenter.kernels.regrid import planes
 
 __all__ = ["DIAGNOSTICS", "image_diagnostics", "region_diagnostics"]
@@ -47,8 +47,7 @@ def image_diagnostics(array: npt.NDArray[Any], spacing: Sequence[float], chain: 
         return found
     made = planes(array, axes, chain.order)
     rounded = (np.rint(plane) for plane in made) if chain.rounding else made
-    steps = [s * axis.step for s, axis in zip(spacing, axes, strict=True)]
-    _describe(found, "interp", [axis.count for axis in axes], steps, rounded)
+    _describe(found, "interp", [axis.count for axis in axes], grid_spacing(spacing, chain), rounded)
     return found
 
 

@@ -18,6 +18,7 @@ from isocenter.kernels.radiomics.peaks import peaks
 from isocenter.kernels.radiomics.texture import FAMILIES as TEXTURES
 from isocenter.kernels.radiomics.texture import GLCM_LEVELS, texture
 from isocenter.kernels.statistics import first_order
+from isocenter.kernels.texture.sweep import Levels
 
 __all__ = ["STATISTICS", "Discretisation", "Wanted", "measure"]
 
@@ -34,6 +35,9 @@ STATISTICS = {
 
 #: Points of the volume histogram of values that are not discretised; beyond it the values themselves are taken.
 _POINTS = 1 << 16
+
+#: Levels that are told apart.
+_MOST_LEVELS = 65535
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threa
         Quality flags are added here.
     """
     found: dict[str, float] = {}
-    values = np.sort(region.values())
+    values = region.values()
+    values.sort()
     if values.size:
         _of_values(found, values, wanted)
     if "morphology" in wanted.families:
@@ -114,6 +119,11 @@ def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threa
     if not values.size:
         return found
     lowest, highest = float(values[0]), float(values[-1])
+    bins = wanted.texture.bins(wanted.low, lowest, highest)
+    counts = bins.counts(values) if bins.count <= _MOST_LEVELS and "histogram" in wanted.families else None
+    del values  # what follows needs its room
+    if counts is not None:
+        found.update({f"ih_{tag}": value for tag, value in level_histogram(counts).items()})
     if "autocorrelation" in wanted.families:
         inside = region.mask[1:-1, 1:-1, 1:-1] == 3
         found["morph_moran_i"], found["morph_geary_c"] = autocorrelation(region.intensities, inside, region.spacing)
@@ -122,19 +132,14 @@ def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threa
         local, top = peaks(region.array, region.inner, region.mask, region.spacing, highest)
         found["loc_peak_loc"], found["loc_peak_glob"] = local, top
     textures = [family for family in TEXTURES if family in wanted.families]
-    if not textures and "histogram" not in wanted.families:
+    if bins.count > _MOST_LEVELS:
+        notes.append(f"Its intensities make {bins.count} levels: expected at most {_MOST_LEVELS}; widen the bins for textures.")
         return found
-    bins = wanted.texture.bins(wanted.low, lowest, highest)
-    if bins.count > 65535:
-        notes.append(f"Its intensities make {bins.count} levels: expected at most 65535; textures were left out, widen the bins.")
-        return found
-    if "histogram" in wanted.families:
-        found.update({f"ih_{tag}": value for tag, value in level_histogram(bins.counts(values)).items()})
-    del values
     if "glcm" in textures and bins.count > GLCM_LEVELS:
         notes.append(f"Co-occurrence of {bins.count} levels was left out: expected at most {GLCM_LEVELS}; widen the bins.")
         textures.remove("glcm")
-    found.update(texture(_levels(region, bins), region.mask, bins.count, textures, wanted.aggregations, threads))
+    if textures:
+        found.update(texture(_levels(region, bins), region.mask, bins.count, textures, wanted.aggregations, threads))
     return found
 
 
@@ -176,9 +181,9 @@ def _volume_axis(values: npt.NDArray[Any], wanted: Wanted) -> tuple[npt.NDArray[
     return axis, full
 
 
-def _levels(region: Region, bins: Bins) -> npt.NDArray[np.uint16]:
+def _levels(region: Region, bins: Bins) -> Levels:
     """Return the levels of the intensity mask, padded as the mask is; plane by plane, to hold no wide copy."""
-    levels = np.zeros(region.mask.shape, np.uint16)
+    levels = np.zeros(region.mask.shape, np.uint8 if bins.count < 256 else np.uint16)
     core, inside = levels[1:-1, 1:-1, 1:-1], region.mask[1:-1, 1:-1, 1:-1]
     for z, plane in enumerate(region.intensities):
         chosen = inside[z] == 3

@@ -22,9 +22,6 @@ __all__ = ["RADIUS", "margin", "peaks"]
 #: Radius in mm of a ball of 1 cm^3.
 RADIUS = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
 
-#: Samples that are cumulated at a time, a bound on memory.
-_SLAB = 1 << 19
-
 
 def margin(spacing: Sequence[float]) -> tuple[int, ...]:
     """Return how many samples beyond a region the balls around its samples reach."""
@@ -43,10 +40,12 @@ def _rows(spacing: Sequence[float]) -> npt.NDArray[np.int64]:
     return np.asarray(rows, dtype=np.int64).reshape(-1, 3)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _row_means(sums: Any, z: int, y: int, first: int, last: int, rows: Any, total: Any, count: Any) -> None:  # pragma: no cover
-    """Sum the balls around samples `first` to `last` of a row; `sums` are cumulated along x with a leading zero."""
-    depth, height, width = sums.shape[0], sums.shape[1], sums.shape[2] - 1
+@njit(cache=True, nogil=True)
+def _row(
+    ring: Any, z: int, y: int, depth: int, first: int, last: int, rows: Any, total: Any, count: Any
+) -> None:  # pragma: no cover - compiled
+    """Sum the balls around samples `first` to `last` of a row; the ring holds planes cumulated along x with a leading zero."""
+    height, width = ring.shape[1], ring.shape[2] - 1
     for x in range(first, last):
         total[x] = 0.0
         count[x] = 0
@@ -54,7 +53,7 @@ def _row_means(sums: Any, z: int, y: int, first: int, last: int, rows: Any, tota
         pz, py, half = z + rows[r, 0], y + rows[r, 1], rows[r, 2]
         if pz < 0 or pz >= depth or py < 0 or py >= height:
             continue
-        line = sums[pz, py]
+        line = ring[pz % len(ring), py]
         if first - half >= 0 and last + half <= width:
             for x in range(first, last):
                 total[x] += line[x + half + 1] - line[x - half]
@@ -68,27 +67,28 @@ def _row_means(sums: Any, z: int, y: int, first: int, last: int, rows: Any, tota
 
 
 @njit(cache=True, nogil=True)
-def _best(sums: Any, mask: Any, hot: Any, start: int, offset: Any, rows: Any, found: Any) -> None:  # pragma: no cover - compiled
-    """Raise found[0] by balls around hot samples and found[1] by those around any sample of the mask."""
-    total, count = np.empty(sums.shape[2]), np.empty(sums.shape[2], np.int64)
-    for z in range(mask.shape[0]):
-        for y in range(mask.shape[1]):
-            first, last = -1, 0
-            for x in range(mask.shape[2]):
-                if mask[z, y, x] == 3:
-                    if first < 0:
-                        first = x
-                    last = x + 1
-            if first < 0:
-                continue
-            shift = offset[2]
-            _row_means(sums, z + start, y + offset[1], first + shift, last + shift, rows, total, count)
-            for x in range(first, last):
-                if mask[z, y, x] == 3:
-                    mean = total[x + shift] / count[x + shift]
-                    found[1] = max(found[1], mean)
-                    if hot[z, y, x]:
-                        found[0] = max(found[0], mean)
+def _best(
+    ring: Any, mask: Any, hot: Any, z: int, depth: int, offset: Any, rows: Any, found: Any
+) -> None:  # pragma: no cover - compiled
+    """Raise found[0] by balls around the hot samples of a plane, and found[1] by those around all of its mask."""
+    total, count = np.empty(ring.shape[2]), np.empty(ring.shape[2], np.int64)
+    shift = offset[2]
+    for y in range(mask.shape[0]):
+        first, last = -1, 0
+        for x in range(mask.shape[1]):
+            if mask[y, x] == 3:
+                if first < 0:
+                    first = x
+                last = x + 1
+        if first < 0:
+            continue
+        _row(ring, z, y + offset[1], depth, first + shift, last + shift, rows, total, count)
+        for x in range(first, last):
+            if mask[y, x] == 3:
+                mean = total[x + shift] / count[x + shift]
+                found[1] = max(found[1], mean)
+                if hot[y, x]:
+                    found[0] = max(found[0], mean)
 
 
 def peaks(
@@ -112,25 +112,18 @@ def peaks(
     """
     rows = kernel_input(_rows(spacing))
     reach = margin(spacing)[0]
+    depth = array.shape[0]
     found = np.full(2, -np.inf)
     offset = kernel_input([part.start for part in inner], np.int64)
-    core = region[1:-1, 1:-1, 1:-1]
-    plane = max(1, array.shape[1] * array.shape[2])
-    share = max(1, _SLAB // plane - 2 * reach)
-    for first in range(0, core.shape[0], share):
-        last = min(first + share, core.shape[0])
-        low = max(0, first + int(offset[0]) - reach)
-        part = np.asarray(array[low : last + int(offset[0]) + reach], dtype=np.float64)
-        sums = np.zeros((*part.shape[:2], part.shape[2] + 1))
-        np.cumsum(part if np.isfinite(part).all() else np.where(np.isfinite(part), part, 0.0), axis=2, out=sums[:, :, 1:])
-        hot = array[inner][first:last] == highest
-        _best(
-            kernel_input(sums),
-            kernel_input(core[first:last]),
-            kernel_input(hot),
-            first + int(offset[0]) - low,
-            offset,
-            rows,
-            found,
-        )
+    # Sums along x of the planes that a ball reaches, each computed once and kept until the balls have passed it.
+    ring = np.zeros((min(2 * reach + 1, depth), array.shape[1], array.shape[2] + 1))
+    made = max(0, inner[0].start - reach)
+    for k, z in enumerate(range(inner[0].start, inner[0].stop)):
+        while made < min(z + reach + 1, depth):
+            plane = np.asarray(array[made], dtype=np.float64)
+            whole = np.isfinite(plane).all()
+            np.cumsum(plane if whole else np.where(np.isfinite(plane), plane, 0.0), axis=1, out=ring[made % len(ring), :, 1:])
+            made += 1
+        hot = array[z][inner[1:]] == highest
+        _best(ring, kernel_input(region[k + 1, 1:-1, 1:-1]), kernel_input(hot), z, depth, offset, rows, found)
     return float(found[0]), float(found[1])

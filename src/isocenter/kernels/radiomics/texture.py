@@ -18,7 +18,7 @@ from isocenter.kernels.texture.cooccurrence import COOCCURRENCE, cooccurrence_fe
 from isocenter.kernels.texture.emphasis import DEPENDENCES, DISTANCES, RUNS, ZONES, emphasis_features, sparse
 from isocenter.kernels.texture.sweep import Levels, Matrices, sweep
 from isocenter.kernels.texture.tones import TONES, tone_features
-from isocenter.kernels.texture.zones import Zones, border_distance, distance_triples, size_triples, zones
+from isocenter.kernels.texture.zones import border_distance, joined, zone_matrices
 
 __all__ = ["AGGREGATIONS", "FAMILIES", "GLCM_LEVELS", "texture"]
 
@@ -75,7 +75,7 @@ def texture(
     Parameters
     ----------
     levels
-        uint16 (z + 2, y + 2, x + 2): 0 outside the intensity mask, with one empty sample on every side.
+        uint8 or uint16 (z + 2, y + 2, x + 2): 0 outside the intensity mask, with one empty sample on every side.
     region
         uint8, same shape: not 0 inside the morphological mask, which border distances are measured in.
     count
@@ -116,10 +116,10 @@ def _in_space(
             found.put("ngldm", "3D", [_emphasis(matrices.dependences, samples)])
         del matrices
     if {"glszm", "gldzm"} & set(families):
-        all_zones = zones(levels, border_distance(region, False), False)
-        for family, triples in (("glszm", size_triples), ("gldzm", distance_triples)):
+        both = zone_matrices(levels, border_distance(region, False), count)
+        for family, triples in zip(("glszm", "gldzm"), both, strict=True):
             if family in families:
-                found.put(family, "3D", [emphasis_features(*triples(all_zones), float(samples))])
+                found.put(family, "3D", [emphasis_features(*triples, float(samples))])
 
 
 def _both(found: _Found, family: str, where: str, aggregations: Sequence[str], matrices: Any, features: Any) -> None:
@@ -164,7 +164,7 @@ def _in_slices(
     if sizes:
         _merged(rows, sums, sum(sizes.values()), families, thick)
         if {"glszm", "gldzm"} & set(families):
-            _zones_in_slices(rows, zones(levels, border_distance(region, True), True), sizes, families, bool(flat), bool(thick))
+            _zones_in_slices(rows, levels, region, count, sizes, families, bool(flat), bool(thick))
     for (family, aggregation), kept in rows.items():
         found.put(family, aggregation, kept)
 
@@ -208,14 +208,16 @@ def _merged(rows: dict[Any, Any], sums: dict[str, Any], total: int, families: Se
 
 
 def _zones_in_slices(
-    rows: dict[Any, Any], found: Zones, sizes: dict[int, int], families: Sequence[str], flat: bool, thick: bool
-) -> None:
-    for family, triples in (("glszm", size_triples), ("gldzm", distance_triples)):
+    rows: dict[Any, Any], levels: Levels, region: Any, count: int, sizes: dict[int, int], families: Sequence[str], flat: bool,
+    thick: bool,
+) -> None:  # fmt: skip
+    steps = border_distance(region, True)
+    slices = [zone_matrices(levels, steps, count, in_plane=True, planes=(plane, plane + 1)) for plane in sizes]
+    for kind, family in enumerate(("glszm", "gldzm")):
         if family not in families:
             continue
+        each = [both[kind] for both in slices]
         if flat:
-            rows[family, "2D"] = [
-                emphasis_features(*triples(found.of_plane(plane)), float(samples)) for plane, samples in sizes.items()
-            ]
+            rows[family, "2D"] = [emphasis_features(*t, float(n)) for t, n in zip(each, sizes.values(), strict=True)]
         if thick:
-            rows[family, "2_5D"] = [emphasis_features(*triples(found), float(sum(sizes.values())))]
+            rows[family, "2_5D"] = [emphasis_features(*joined(each), float(sum(sizes.values())))]

@@ -32,7 +32,7 @@ DIRECTIONS_2D = DIRECTIONS_3D[:4]
 #: Samples of the box from which on two threads are worth starting.
 _WORTH = 200_000
 
-Levels = npt.NDArray[np.uint16]
+Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Counts = npt.NDArray[np.int64]
 
 
@@ -122,7 +122,7 @@ def sweep(
     Parameters
     ----------
     levels
-        uint16 (z + 2, y + 2, x + 2): 0 outside the region, 1 to `count` inside, with one empty sample on every side.
+        uint8 or uint16 (z + 2, y + 2, x + 2): 0 outside the region, 1 to `count` inside, with one empty sample on every side.
     count
         Number of levels n.
     in_plane

@@ -1,7 +1,7 @@
 """Grey-level zones: connected samples of one level, by size (GLSZM) and by distance from the border (GLDZM).
 
-Zones are found in one pass that keeps the labels of two planes only (union-find over the labels met so far), so that
-memory grows with the number of zones and not with the region.
+Zones are found in one pass that keeps the labels of two planes only: after each plane, zones that do not reach it any more are
+closed and counted, and the others are numbered anew. Memory does not grow with the region or the number of its zones.
 
 References
 ----------
@@ -10,7 +10,7 @@ IBSI reference manual v11, sections 3.8 (9SAK) and 3.9 (VMDZ); Thibault et al. 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,24 +21,12 @@ from isocenter.kernels.texture.emphasis import Triples
 from isocenter.kernels.texture.sweep import DIRECTIONS_2D, DIRECTIONS_3D, Levels
 from isocenter.kernels.threads import kernel_input
 
-__all__ = ["Zones", "border_distance", "distance_triples", "size_triples", "zones"]
+__all__ = ["border_distance", "joined", "zone_matrices"]
 
 Counts = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class Zones:
-    """Every zone's level, size in samples, least distance from the border in steps, and plane it begins in."""
-
-    level: Counts
-    size: Counts
-    distance: Counts
-    plane: Counts
-
-    def of_plane(self, plane: int) -> Zones:
-        """Return the zones that begin in one plane."""
-        chosen = self.plane == plane
-        return Zones(self.level[chosen], self.size[chosen], self.distance[chosen], self.plane[chosen])
+#: Cells of the tables that small extents are counted in; larger ones are listed.
+_CELLS = 1 << 18
 
 
 @njit(cache=True, nogil=True)
@@ -50,107 +38,172 @@ def _root(parent: npt.NDArray[np.int32], label: int) -> int:  # pragma: no cover
 
 
 @njit(cache=True, nogil=True)
-def _zones(
-    flat: Levels, shape: tuple[int, int, int], steps: npt.NDArray[np.uint16], offsets: Counts, rises: Counts
-) -> Any:  # pragma: no cover - compiled
-    depth, height, width = shape
-    size_of_plane = height * width
-    ring = np.zeros(2 * size_of_plane, np.int32)
-    room = 1024
-    parent = np.zeros(room, np.int32)
-    facts = np.zeros((room, 4), np.int32)  # level, size, distance, plane
-    used = 0
-    for z in range(1, depth - 1):
-        base = z * size_of_plane
-        here_ring, below_ring = (z % 2) * size_of_plane - base, ((z - 1) % 2) * size_of_plane - base + size_of_plane
-        for y in range(1, height - 1):
-            row = base + y * width
-            for p in range(row + 1, row + width - 1):
-                here = flat[p]
-                if here == 0:
+def _plane(
+    flat: Levels, steps: Any, z: int, shape: Any, offsets: Counts, rises: Counts, ring: Any, parent: Any, facts: Any, used: int
+) -> int:  # pragma: no cover - compiled
+    """Label the samples of one plane, joining them to those before; return how many labels there are."""
+    _, height, width = shape
+    area = height * width
+    base = z * area
+    here_ring, below_ring = (z % 2) * area - base, ((z - 1) % 2) * area - base + area
+    for y in range(1, height - 1):
+        row = base + y * width
+        for p in range(row + 1, row + width - 1):
+            here = flat[p]
+            if here == 0:
+                continue
+            label = -1
+            for d in range(len(offsets)):
+                q = p - offsets[d]
+                if flat[q] != here:
                     continue
-                label = -1
-                for d in range(len(offsets)):
-                    q = p - offsets[d]
-                    if flat[q] != here:
-                        continue
-                    other = int(ring[q + (below_ring if rises[d] else here_ring)])
-                    if other == label:
-                        continue
-                    other = _root(parent, other)
-                    if label < 0:
-                        label = other
-                    elif other < label:
-                        parent[label] = other
-                        label = other
-                    elif other > label:
-                        parent[other] = label
+                other = int(ring[q + (below_ring if rises[d] else here_ring)])
+                if other == label:
+                    continue
+                other = _root(parent, other)
                 if label < 0:
-                    if used == room:
-                        parent = np.concatenate((parent, np.zeros(room, np.int32)))
-                        facts = np.concatenate((facts, np.zeros((room, 4), np.int32)))
-                        room *= 2
-                    label = used
-                    parent[label] = label
-                    facts[label, 0], facts[label, 2], facts[label, 3] = here, steps[p], z - 1
-                    used += 1
-                ring[p + here_ring] = label
-                facts[label, 1] += 1
-                facts[label, 2] = min(facts[label, 2], steps[p])
-    place = np.full(used, -1, np.int64)
-    count = 0
-    for label in range(used):  # a root is the smallest label of its zone, so it comes first
+                    label = other
+                elif other < label:
+                    parent[label] = other
+                    label = other
+                elif other > label:
+                    parent[other] = label
+            if label < 0:
+                label = used
+                parent[label] = label
+                facts[label, 0], facts[label, 1], facts[label, 2] = here, 0, steps[p]
+                used += 1
+            ring[p + here_ring] = label
+            facts[label, 1] += 1
+            facts[label, 2] = min(facts[label, 2], int(steps[p]))
+    return used
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    flat: Levels, z: int, shape: Any, ring: Any, parent: Any, facts: Any, used: int, place: Any
+) -> None:  # pragma: no cover - compiled
+    """Add the parts of each zone up at its root, and mark in `place` with 0 the zones that reach plane `z`."""
+    for label in range(used):  # a root is the smallest label of its zone: it comes first, and gathers what follows
         root = _root(parent, label)
-        if root == label:
-            place[label] = count
-            facts[count] = facts[label]
-            count += 1
-        else:
-            k = place[root]
-            facts[k, 1] += facts[label, 1]
-            facts[k, 2] = min(facts[k, 2], facts[label, 2])
-    return facts[:count].astype(np.int64)
+        place[label] = -1
+        if root != label:
+            facts[root, 1] += facts[label, 1]
+            facts[root, 2] = min(facts[root, 2], facts[label, 2])
+    area = shape[1] * shape[2]
+    for k in range(area):
+        if flat[z * area + k] != 0:
+            place[_root(parent, int(ring[(z % 2) * area + k]))] = 0
 
 
-def zones(levels: Levels, steps: npt.NDArray[np.uint16], in_plane: bool) -> Zones:
-    """Return level, size and border distance of every zone.
+@njit(cache=True, nogil=True)
+def _close(
+    parent: Any, facts: Any, used: int, place: Any, tables: Any, rest: Any, listed: int
+) -> Any:  # pragma: no cover - compiled
+    """Count the zones that are complete, and number the others anew; return how many go on, and the list and its length."""
+    kept, wide = 0, tables.shape[2]
+    for label in range(used):
+        if parent[label] != label:
+            continue
+        if place[label] == 0:
+            place[label] = kept
+            for k in range(3):
+                facts[kept, k] = facts[label, k]
+            kept += 1
+            continue
+        for kind in range(2):
+            level, extent = facts[label, 0], facts[label, 1 + kind]
+            if extent < wide:
+                tables[kind, level - 1, extent] += 1
+                continue
+            if listed == len(rest):
+                rest = np.concatenate((rest, np.zeros_like(rest)))
+            rest[listed, 0], rest[listed, 1], rest[listed, 2] = kind, level, extent
+            listed += 1
+    return kept, rest, listed
+
+
+@njit(cache=True, nogil=True)
+def _zones(
+    flat: Levels, steps: Any, shape: Any, first: int, last: int, offsets: Counts, rises: Counts, tables: Any
+) -> Any:  # pragma: no cover - compiled
+    area = shape[1] * shape[2]
+    ring = np.zeros(2 * area, np.int32)
+    parent = np.zeros(2 * area, np.int32)
+    place = np.zeros(2 * area, np.int32)
+    facts = np.zeros((2 * area, 3), np.int32)  # level, size, distance
+    rest = np.zeros((64, 3), np.int64)
+    used = listed = 0
+    for z in range(first + 1, last + 1):
+        used = _plane(flat, steps, z, shape, offsets, rises, ring, parent, facts, used)
+        # The empty border behind the last plane is reached by none: there all zones are complete.
+        _gather(flat, z if z < last else shape[0] - 1, shape, ring, parent, facts, used, place)
+        kept, rest, listed = _close(parent, facts, used, place, tables, rest, listed)
+        if z < last:
+            for k in range(area):
+                if flat[z * area + k] != 0:
+                    here = (z % 2) * area + k
+                    ring[here] = place[_root(parent, int(ring[here]))]
+        for label in range(kept):
+            parent[label] = label
+        used = kept
+    return rest[:listed]
+
+
+def zone_matrices(
+    levels: Levels, steps: npt.NDArray[Any], count: int, *, in_plane: bool = False, planes: tuple[int, int] | None = None
+) -> tuple[Triples, Triples]:
+    """Return the size-zone and the distance-zone matrix, each as (level, extent, count).
 
     Parameters
     ----------
     levels
-        uint16 (z + 2, y + 2, x + 2): 0 outside the region, with one empty sample on every side.
+        uint8 or uint16 (z + 2, y + 2, x + 2): 0 outside the region, with one empty sample on every side.
     steps
         `border_distance` of the region that distances are measured in, padded alike.
+    count
+        Number of levels.
     in_plane
-        Zones of 8-connected samples in each slice, else 26-connected in space.
+        Zones of 8-connected samples in the slice, else 26-connected in space.
+    planes
+        First and last (exclusive) plane to take, without the border; None takes all.
     """
     shape = levels.shape
     directions = DIRECTIONS_2D if in_plane else DIRECTIONS_3D
     offsets = kernel_input([(dz * shape[1] + dy) * shape[2] + dx for dz, dy, dx in directions], np.int64)
     rises = kernel_input([dz for dz, _, _ in directions], np.int64)
-    facts = _zones(kernel_input(levels.reshape(-1)), shape, kernel_input(steps.reshape(-1)), offsets, rises)
-    return Zones(*(np.ascontiguousarray(facts[:, k]) for k in range(4)))
+    first, last = (0, shape[0] - 2) if planes is None else planes
+    tables = np.zeros((2, count, max(2, min(128, _CELLS // count))), np.int64)
+    flat, near = kernel_input(levels.reshape(-1)), kernel_input(steps.reshape(-1))
+    rest = _zones(flat, near, shape, first, last, offsets, rises, tables)
+    found = []
+    for kind in range(2):
+        level, extent = np.nonzero(tables[kind])
+        mine = rest[rest[:, 0] == kind]
+        found.append(joined([(level + 1, extent, tables[kind][level, extent]), _counted(mine[:, 1], mine[:, 2])]))
+    return found[0], found[1]
 
 
 @njit(cache=True, nogil=True)
-def _distance(mask: npt.NDArray[np.uint8], out: npt.NDArray[np.uint16], in_plane: bool) -> None:  # pragma: no cover - compiled
+def _distance(mask: npt.NDArray[np.uint8], out: Any, in_plane: bool) -> None:  # pragma: no cover - compiled
     depth, height, width = mask.shape
     for z in range(1, depth - 1):
         for y in range(1, height - 1):
             for x in range(1, width - 1):
                 if mask[z, y, x]:
                     best = min(out[z, y, x - 1], out[z, y - 1, x])
-                    out[z, y, x] = (best if in_plane else min(best, out[z - 1, y, x])) + np.uint16(1)
+                    out[z, y, x] = (best if in_plane else min(best, out[z - 1, y, x])) + 1
     for z in range(depth - 2, 0, -1):
         for y in range(height - 2, 0, -1):
             for x in range(width - 2, 0, -1):
                 if mask[z, y, x]:
                     best = min(out[z, y, x + 1], out[z, y + 1, x])
-                    best = (best if in_plane else min(best, out[z + 1, y, x])) + np.uint16(1)
-                    out[z, y, x] = min(out[z, y, x], best)
+                    best = (best if in_plane else min(best, out[z + 1, y, x])) + 1
+                    if best < out[z, y, x]:
+                        out[z, y, x] = best
 
 
-def border_distance(mask: npt.NDArray[np.uint8], in_plane: bool) -> npt.NDArray[np.uint16]:
+def border_distance(mask: npt.NDArray[np.uint8], in_plane: bool) -> npt.NDArray[Any]:
     """Return how many face-to-face steps each sample of a region is from outside it; 1 at the border.
 
     Parameters
@@ -160,26 +213,29 @@ def border_distance(mask: npt.NDArray[np.uint8], in_plane: bool) -> npt.NDArray[
         city-block distance.
     in_plane
         Steps in the slice only.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 where no distance can be larger, else uint16. A first sweep that looks one way only sees at most the longest side.
     """
-    out = np.zeros(mask.shape, np.uint16)
+    sides = mask.shape[1:] if in_plane else mask.shape
+    out = np.zeros(mask.shape, np.uint8 if min(sides) < 255 else np.uint16)
     _distance(kernel_input(mask), out, in_plane)
     return out
 
 
-def size_triples(found: Zones) -> Triples:
-    """Return the size-zone matrix as (level, size, count)."""
-    return _counted(found.level, found.size)
-
-
-def distance_triples(found: Zones) -> Triples:
-    """Return the distance-zone matrix as (level, distance, count)."""
-    return _counted(found.level, found.distance)
+def joined(parts: Sequence[Triples]) -> Triples:
+    """Return the sum of sparse matrices, each entry once, in ascending order."""
+    level, extent, count = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    if not len(level):
+        return level, extent, count
+    width = int(extent.max()) + 1
+    keys, place = np.unique(level * width + extent, return_inverse=True)
+    total = np.zeros(len(keys), np.int64)
+    np.add.at(total, place, count)
+    return keys // width, keys % width, total
 
 
 def _counted(level: Counts, extent: Counts) -> Triples:
-    if not len(level):
-        empty = np.zeros(0, np.int64)
-        return empty, empty, empty
-    width = int(extent.max()) + 1
-    keys, counts = np.unique(level * width + extent, return_counts=True)
-    return keys // width, keys % width, counts.astype(np.int64)
+    return level, extent, np.ones(len(level), np.int64)

@@ -16,7 +16,7 @@ from isocenter.core.families import Extractor
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.operation import Context
 from isocenter.core.results import Column
-from isocenter.kernels.radiomics.chain import Chain, Region, cut, grid_axes, prepare, resegment
+from isocenter.kernels.radiomics.chain import Chain, cut, grid_axes, prepare, resegment
 from isocenter.kernels.radiomics.diagnostics import image_diagnostics, region_diagnostics
 from isocenter.kernels.radiomics.features import Discretisation, Wanted, measure
 from isocenter.kernels.radiomics.texture import FAMILIES as TEXTURES
@@ -242,35 +242,31 @@ class Radiomics(Extractor):
                 "expect right angles; use resample.to_spacing first."
             )
         found = {} if not self.diagnostics else image_diagnostics(array, spacing, chain)
-        before = prepare(array, mask, box, spacing, chain) if mask.size else None
-        after = None if before is None else resegment(before, chain)
+        shape = [axis.count for axis in grid_axes(array.shape, spacing, chain)]
         if self.diagnostics:
-            found.update(self._of_regions(array, mask, box, spacing, chain, before, after))
-        if after is None:
+            first = prepare(array, mask, box, spacing, Chain()) if mask.size else None
+            found.update(region_diagnostics(first, array.shape, "init"))
+            del first
+        region = prepare(array, mask, box, spacing, chain) if mask.size else None
+        if self.diagnostics:
+            found.update(region_diagnostics(region, shape, "interp"))
+        if region is not None:
+            resegment(region, chain)
+        if self.diagnostics:
+            found.update(region_diagnostics(region, shape, "reseg"))
+        if region is None:
             if mask.any():
                 context.note("A region vanished in interpolation: no sample of the new grid lies mostly inside it.")
             return self._named(found, context)
-        if after.lost:
-            context.note(f"{after.lost} samples of the region are not finite and were left out.")
+        if region.lost:
+            context.note(f"{region.lost} samples of the region are not finite and were left out.")
         if self.discretisation == "none":
-            _require_levels(after.values())
+            _require_levels(region.values())
         notes: list[str] = []
-        found.update(measure(after, direction * np.asarray(after.spacing), wanted, context.threads, notes))
+        found.update(measure(region, direction * np.asarray(region.spacing), wanted, context.threads, notes))
         for note in notes:
             context.note(note)
         return self._named(found, context)
-
-    @staticmethod
-    def _of_regions(
-        array: Any, mask: Any, box: Any, spacing: Any, chain: Chain, before: Region | None, after: Region | None
-    ) -> dict[str, float]:
-        first = prepare(array, mask, box, spacing, Chain()) if mask.size else None
-        shape = [axis.count for axis in grid_axes(array.shape, spacing, chain)]
-        return {
-            **region_diagnostics(first, array.shape, "init"),
-            **region_diagnostics(before, shape, "interp"),
-            **region_diagnostics(after, shape, "reseg"),
-        }
 
     def _named(self, found: dict[str, float], context: Context) -> dict[str, float]:
         """Return the values under their column names; tags that are not columns are left out."""
