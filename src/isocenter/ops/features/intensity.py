@@ -65,7 +65,7 @@ class Intensity(Extractor):
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
-    ns_per_sample: ClassVar[float] = 30.0
+    ns_per_sample: ClassVar[float] = 165.0
     bytes_per_sample: ClassVar[float] = 24.0
 
     peaks: Literal["auto", "always", "never"] = "auto"

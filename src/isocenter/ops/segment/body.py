@@ -46,7 +46,7 @@ class Body(Segmenter):
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     segments: ClassVar[tuple[str, ...]] = ("body",)
     human_scale: ClassVar[bool] = True
-    ns_per_sample: ClassVar[float] = 25.0
+    ns_per_sample: ClassVar[float] = 50.0
     bytes_per_sample: ClassVar[float] = 8.0
 
     threshold: Annotated[float, Field(ge=-900.0, le=0.0)] = -300.0

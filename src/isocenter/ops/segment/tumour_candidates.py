@@ -27,6 +27,9 @@ class TumourCandidates(Segmenter):
     there the outline grows as far as it is still half surrounded. A body without lung between itself and the middle of the
     chest is heart or vessel and dropped. Candidates are numbered by volume, the largest first.
 
+    Developed on phantoms and one cropped clinical CT with a large tumour (Dice 0.68 there, half of the tumour covered),
+    looking at that tumour while rules were chosen: how it does on other patients has not been measured.
+
     Consolidation, atelectasis and encapsulated effusion look the same to it. Of a mass that merges with mediastinum,
     diaphragm or chest wall only the part that lung surrounds is outlined, and one that lies wholly against the mediastinum
     is missed. A region restricts where candidates may lie: not the lungs, which leave masses at the wall out.
@@ -51,7 +54,7 @@ class TumourCandidates(Segmenter):
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     instances: ClassVar[str | None] = "tumour candidate"
     human_scale: ClassVar[bool] = True
-    ns_per_sample: ClassVar[float] = 200.0
+    ns_per_sample: ClassVar[float] = 180.0
     bytes_per_sample: ClassVar[float] = 12.0
 
     smallest: Annotated[float, Field(ge=5.0, le=100.0)] = 20.0
