@@ -38,11 +38,16 @@ def _scaled(operation: Operation, factor: float) -> Operation | None:
     for name, power in mm_parameters(operation).items():
         value = changed[name]
         times = factor**power
-        changed[name] = [v * times for v in value] if isinstance(value, list) else value * times
+        changed[name] = _times(value, times)
     try:
         return type(operation)(**changed)
     except IsocenterError:
         return None
+
+
+def _times(value: Any, factor: float) -> Any:
+    """Return a number, or every number in (nested) lists, multiplied."""
+    return [_times(v, factor) for v in value] if isinstance(value, list) else value * factor
 
 
 @check(when=_has_mm)
