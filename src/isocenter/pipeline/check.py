@@ -10,7 +10,7 @@ from isocenter.core.study import SLOT_NAME
 from isocenter.pipeline import check_steps
 from isocenter.pipeline.checker import Checker, kind_of
 from isocenter.pipeline.document import BAD, Document
-from isocenter.pipeline.spec import Input, Pipeline
+from isocenter.pipeline.model import Input, Pipeline
 
 __all__ = ["pipeline"]
 

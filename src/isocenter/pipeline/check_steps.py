@@ -16,7 +16,7 @@ from isocenter.core.registry import Registry
 from isocenter.core.study import SLOT_NAME
 from isocenter.pipeline.checker import Checker, kind_of
 from isocenter.pipeline.document import BAD, Path
-from isocenter.pipeline.spec import MASK, Input, Step
+from isocenter.pipeline.model import MASK, Input, Step
 
 __all__ = ["MOST_HALO", "steps", "unsafe"]
 

@@ -65,8 +65,8 @@ class Intensity(Extractor):
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
-    ns_per_sample: ClassVar[float] = 165.0
-    bytes_per_sample: ClassVar[float] = 24.0
+    ns_per_sample: ClassVar[float] = 8.0
+    bytes_per_sample: ClassVar[float] = 4.0
 
     peaks: Literal["auto", "always", "never"] = "auto"
 

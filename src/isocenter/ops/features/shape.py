@@ -102,8 +102,8 @@ class Shape(Extractor):
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
-    ns_per_sample: ClassVar[float] = 60.0
-    bytes_per_sample: ClassVar[float] = 40.0
+    ns_per_sample: ClassVar[float] = 25.0
+    bytes_per_sample: ClassVar[float] = 6.0
 
     def columns(self, context: Context) -> tuple[Column, ...]:
         """Return the columns for images of two or three axes, in the grid's unit."""
