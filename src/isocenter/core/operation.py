@@ -107,6 +107,8 @@ class Context:
         Threads that may run at once.
     modality, quantity
         Of the image.
+    times
+        Seconds of each sample along ``t``, where the image says; None where not.
     region
         Bool array on the same grid that restricts or is measured, or None.
     box
@@ -126,6 +128,7 @@ class Context:
     threads: int = 1
     modality: str | None = None
     quantity: str | None = None
+    times: tuple[float, ...] | None = None
     region: npt.NDArray[np.bool_] | None = None
     box: tuple[slice, ...] | None = None
     reference: npt.NDArray[Any] | None = None

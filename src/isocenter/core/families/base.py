@@ -52,6 +52,7 @@ class OnImages(Operation):
             threads=threads or default_threads(),
             modality=image.modality,
             quantity=image.quantity,
+            times=image.times,
             name=self.name,
             notes=notes,
             **more,
