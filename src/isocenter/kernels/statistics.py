@@ -73,15 +73,17 @@ def first_order(values: npt.ArrayLike, *, is_sorted: bool = False) -> dict[str, 
     inner = x[_from(x, 0.1, p10) : _until(x, 0.9, p90)]
     inner_mean = sum(float(part.sum()) for part in _chunks(inner)) / max(inner.size, 1)
     second = third = fourth = absolute = from_median = energy = 0.0
-    for part in _chunks(x):
-        energy += float(part @ part)
-        from_median += float(np.abs(part - median).sum())
+    for part in _chunks(x):  # sums, not products of vectors: those may be shared among threads and add up in another order
+        energy += float(np.sum(part * part))
+        from_median += float(np.sum(np.abs(part - median)))
         part -= mean
-        absolute += float(np.abs(part).sum())
+        absolute += float(np.sum(np.abs(part)))
         square = part * part
-        second += float(square.sum())
-        third += float(square @ part)
-        fourth += float(square @ square)
+        second += float(np.sum(square))
+        part *= square
+        third += float(np.sum(part))
+        square *= square
+        fourth += float(np.sum(square))
     robust = sum(float(np.abs(part - inner_mean).sum()) for part in _chunks(inner)) / max(inner.size, 1)
     variance = second / n
     low, high = float(x[0]), float(x[-1])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import find_contours
 
-__all__ = ["hull_measure", "largest_distance", "outlines", "polygon_measure"]
+__all__ = ["hull", "hull_measure", "largest_distance", "outlines", "polygon_measure"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -37,11 +37,17 @@ def largest_distance(points: FloatArray, block: int = 512) -> float:
 
 def hull_measure(points: FloatArray) -> tuple[float, float]:
     """Return (volume, area) of the convex hull of points in space, (area, perimeter) in the plane; 0 where flat."""
+    return hull(points)[:2]
+
+
+def hull(points: FloatArray) -> tuple[float, float, FloatArray]:
+    """Return what `hull_measure` does, and the corners of the hull (every point where they are flat)."""
+    data = np.asarray(points, dtype=np.float64)
     try:
-        hull = ConvexHull(np.asarray(points, dtype=np.float64))
+        found = ConvexHull(data)
     except (QhullError, ValueError):  # flat, or fewer points than a body has corners
-        return 0.0, 0.0
-    return float(hull.volume), float(hull.area)
+        return 0.0, 0.0, data
+    return float(found.volume), float(found.area), data[found.vertices]
 
 
 def outlines(mask: npt.NDArray[np.bool_]) -> list[FloatArray]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from isocenter.kernels.radiomics.mesh import mesh_measures
-from isocenter.kernels.surface import hull_measure, largest_distance
+from isocenter.kernels.surface import hull, largest_distance
 from isocenter.kernels.threads import kernel_input
 
 __all__ = ["MORPHOLOGY", "ellipsoid_area", "morphology", "principal_axes", "surface_features"]
@@ -148,8 +148,7 @@ def surface_features(mask: Padded, step: FloatArray, spacing: tuple[float, ...],
     # Both n and n - 1 are in use; n - 1 is what the reference values of small regions follow.
     axes = principal_axes(covariance * (count / max(count - 1, 1)), step)
     a, b, c = (axis / 2.0 for axis in axes)
-    points = hull_points(mask, step)
-    hull_volume, hull_area = hull_measure(points)
+    hull_volume, hull_area, corners = hull(hull_points(mask, step))
     sides = [n * s for n, s in zip(box, spacing, strict=True)]
     sphere = (36.0 * math.pi * volume**2) ** (1.0 / 3.0)
     return {
@@ -162,7 +161,7 @@ def surface_features(mask: Padded, step: FloatArray, spacing: tuple[float, ...],
         "sph_dispr": area / sphere,
         "sphericity": sphere / area,
         "asphericity": area / sphere - 1.0,
-        "diam": largest_distance(points),
+        "diam": largest_distance(corners),
         "pca_maj_axis": axes[0],
         "pca_min_axis": axes[1],
         "pca_least_axis": axes[2],

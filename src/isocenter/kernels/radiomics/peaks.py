@@ -46,19 +46,22 @@ def _row(
 ) -> None:  # pragma: no cover - compiled
     """Sum the balls around samples `first` to `last` of a row; the ring holds planes cumulated along x with a leading zero."""
     height, width = ring.shape[1], ring.shape[2] - 1
+    reach_z, reach_y, reach_x = -rows[0, 0], rows[:, 1].max(), rows[:, 2].max()
+    whole = z >= reach_z and z + reach_z < depth and y >= reach_y and y + reach_y < height
+    whole = whole and first >= reach_x and last + reach_x <= width
+    everything = (2 * rows[:, 2] + 1).sum()
     for x in range(first, last):
         total[x] = 0.0
-        count[x] = 0
+        count[x] = everything if whole else 0
     for r in range(rows.shape[0]):
         pz, py, half = z + rows[r, 0], y + rows[r, 1], rows[r, 2]
         if pz < 0 or pz >= depth or py < 0 or py >= height:
             continue
         line = ring[pz % len(ring), py]
-        if first - half >= 0 and last + half <= width:
-            for x in range(first, last):
-                total[x] += line[x + half + 1] - line[x - half]
-            for x in range(first, last):
-                count[x] += 2 * half + 1
+        if whole:
+            ahead, behind, out = line[first + half + 1 : last + half + 1], line[first - half : last - half], total[first:last]
+            for k in range(len(out)):
+                out[k] += ahead[k] - behind[k]
         else:
             for x in range(first, last):
                 low, high = max(x - half, 0), min(x + half + 1, width)

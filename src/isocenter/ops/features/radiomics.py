@@ -210,7 +210,7 @@ class Radiomics(Extractor):
         data = np.asarray(region.array)
         data = data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
         values = [row.value for row in region.segments]
-        boxes = ndimage.find_objects(data) if max(values, default=0) < 1 << 16 else None
+        boxes = _boxes(data) if max(values, default=0) < 1 << 16 else None
         for row in region.segments:
             if boxes is None:
                 mask = data == row.value
@@ -271,6 +271,19 @@ class Radiomics(Extractor):
     def _named(self, found: dict[str, float], context: Context) -> dict[str, float]:
         """Return the values under their column names; tags that are not columns are left out."""
         return {c.name: found[c.tag] for c in self.columns(context) if c.tag in found and math.isfinite(found[c.tag])}
+
+
+def _boxes(labels: npt.NDArray[Any]) -> list[tuple[slice, ...] | None]:
+    """Return the box around each label 1, 2 ...; rows without any are left out before boxes are looked for."""
+    rows = labels.max(axis=-1) > 0
+    around = cut(rows)
+    if around is None:
+        return []
+    start = [part.start for part in around]
+    return [
+        None if box is None else (*(slice(b.start + a, b.stop + a) for b, a in zip(box, start, strict=False)), box[-1])
+        for box in ndimage.find_objects(labels[around])
+    ]
 
 
 def _nowhere(data: npt.NDArray[Any]) -> tuple[slice, ...]:
