@@ -187,6 +187,32 @@ def measure(
 
 
 @app.command()
+def stability(
+    image: Input,
+    masks: Annotated[list[Path], typer.Argument(help="Label maps, DICOM SEG, or folders with a structure set.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Table to write (.csv); a report stands beside it.")],
+    settings: Annotated[str | None, typer.Option(help="Shipped settings or a YAML file; default by image.")] = None,
+    perturbations: Annotated[int, typer.Option(help="How often each region is measured.", min=2)] = 10,
+    contour: Annotated[float, typer.Option(help="Standard deviation in mm of a redrawn contour.", min=0.0)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+) -> None:
+    """Say how much each feature changes under rotation, shift, noise, resampling and redrawn contours."""
+    from isocenter.cli import show
+    from isocenter.jobs import stability as job
+
+    with show.progress() as progress:
+        result = job.stability(
+            image, masks, out, settings=settings or "", perturbations=perturbations, contour=contour, seed=seed, progress=progress
+        )
+    show.lines([f"{name}: {count} features" for name, count in result.counts.items() if count])
+    show.lines([f"set aside {name}: {reason}" for name, reason in result.set_aside])
+    show.lines(
+        [f"{result.regions} regions, {result.perturbations} perturbations each: {', '.join(str(f) for f in result.files)}"]
+    )
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
 def verify(
     out: Annotated[Path, typer.Argument(help="A folder that isocenter run made.")],
     recompute: Annotated[bool, typer.Option("--recompute", help="Run every step again from the inputs and compare.")] = False,

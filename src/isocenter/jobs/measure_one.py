@@ -21,7 +21,7 @@ from isocenter.jobs import measure_settings
 from isocenter.jobs.options import parse_repair
 from isocenter.ops.resample.to_grid import ToGrid
 
-__all__ = ["Measured", "Task", "measure_one"]
+__all__ = ["Measured", "Task", "measure_one", "read_pair"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,18 @@ def measure_one(task: Task) -> Measured:
     columns = tuple((c.name, c.tag, c.standard.removeprefix("IBSI:"), c.unit, c.summary) for c in found.columns)
     notes.extend(found.provenance.steps[-1].notes)
     return Measured(columns, found.regions, found.rows, settings.name, settings.to_dict(), tuple(dict.fromkeys(notes)))
+
+
+def read_pair(image: Path, mask: Path) -> tuple[Image, LabelMap | MaskStack]:
+    """Return an image and its labels on the image's grid.
+
+    Raises
+    ------
+    IsocenterError
+        If either cannot be read, or the mask lies elsewhere.
+    """
+    picture = _image(image, image.stat().st_mtime_ns if image.exists() else 0, None)
+    return picture, on_grid(_labels(mask, picture), picture, False, [], mask.name)
 
 
 def _labels(path: Path, image: Image) -> LabelMap | MaskStack:
