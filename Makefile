@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs bench clean
+.PHONY: help demo test check lint types imports format docs bench fuzz faults clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,5 +89,8 @@ bench: .venvs/bench/.ready ## compare with other packages, in an environment of 
 		|| echo "$$peer could not be installed: its rows will say so"; done
 	@touch $@
 
+fuzz: $(VENV)/.test ## look at 100,000 mutated inputs (minutes); COUNT=... and SEED=... change them
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),20261121) --keep fuzz-findings
+
 clean: ## remove everything that was built
-	@rm -rf $(VENV) .venvs build dist site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venvs build dist site demo-output fuzz-findings .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
