@@ -25,13 +25,20 @@ def _outermost(points: FloatArray) -> FloatArray:
         return points
 
 
-def largest_distance(points: FloatArray, block: int = 512) -> float:
-    """Return the largest distance between any two of the points, shape (n, d); 0 for fewer than two."""
-    outer = _outermost(np.asarray(points, dtype=np.float64))
+def largest_distance(points: FloatArray, block: int = 256, *, are_corners: bool = False) -> float:
+    """Return the largest distance between any two of the points, shape (n, d); 0 for fewer than two.
+
+    With `are_corners` they are those of a hull already, and none can be left out.
+    """
+    data = np.asarray(points, dtype=np.float64)
+    outer = data if are_corners else _outermost(data)
     largest = 0.0
     for start in range(0, len(outer), block):
-        difference = outer[start : start + block, None] - outer[None, start:]
-        largest = max(largest, float(np.einsum("ijk,ijk->ij", difference, difference).max()))
+        square = np.zeros((min(block, len(outer) - start), len(outer) - start))
+        for k in range(outer.shape[1]):
+            away = outer[start : start + block, k, None] - outer[None, start:, k]
+            square += away * away
+        largest = max(largest, float(square.max()))
     return float(np.sqrt(largest))
 
 

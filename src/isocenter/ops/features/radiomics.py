@@ -275,7 +275,8 @@ class Radiomics(Extractor):
 
 def _boxes(labels: npt.NDArray[Any]) -> list[tuple[slice, ...] | None]:
     """Return the box around each label 1, 2 ...; rows without any are left out before boxes are looked for."""
-    rows = labels.max(axis=-1) > 0
+    wide = labels.view(np.uint64) if labels.flags.c_contiguous and labels.shape[-1] * labels.itemsize % 8 == 0 else labels
+    rows = np.bitwise_or.reduce(wide, axis=-1) != 0
     around = cut(rows)
     if around is None:
         return []
