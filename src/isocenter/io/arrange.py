@@ -20,6 +20,7 @@ from isocenter.core.operation import Spec
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.labelling import as_labels
 from isocenter.io.text import one_line, slot_name, stem, unique
+from isocenter.io.zarr_store import MARKS
 
 __all__ = ["arrange"]
 
@@ -69,8 +70,14 @@ def _without(words: Words, last: set[str]) -> Words:
     return words
 
 
-def _file(item: Item) -> _File:
+def _subject(item: Item) -> Path:
+    """Return the path that names an item: its first file, or the folder where the format is one."""
     path = item.paths[0]
+    return path.parent if path.name in MARKS else path
+
+
+def _file(item: Item) -> _File:
+    path = _subject(item)
     words = tuple(w for w in re.split(r"[^a-z0-9]+", stem(path).lower()) if w)
     folder = path.parent.name.lower()
     if folder == "imagestr" or folder == "imagests":  # nnU-Net numbers the channels of a case
@@ -147,6 +154,9 @@ class _Groups:
 
     def of(self, mask: _File) -> tuple[int, str] | None:
         """Return the number of the case a mask belongs to and the mask's name, None where no image claims it."""
+        inside = self._by_file.get(mask.item.paths[0])
+        if inside is not None:  # one store holds both
+            return inside, mask.item.name
         alone = len(self._at.get(mask.place, ())) == 1
         for length in range(len(mask.base), -1, -1):
             found = self._by_words.get((mask.place, mask.base[:length]), [])
@@ -168,11 +178,14 @@ class _Groups:
 # -- groups and names -------------------------------------------------------------------------------------
 
 
-def _content_key(path: Path) -> str:
+def _content_key(item: Item) -> str:
     """Return a key of a file's content, so that a case keeps its pseudonym when its folder is moved or renamed."""
+    path = item.paths[0]
     hasher = hashlib.sha256(str(path.stat().st_size).encode())
-    with path.open("rb") as handle:
-        hasher.update(handle.read(1 << 20))
+    # The description of a store is the same for many images: its first chunks tell them apart.
+    for one in item.paths[:16] if path.name in MARKS else [path]:
+        with one.open("rb") as handle:
+            hasher.update(handle.read(1 << 20))
     return "file:" + hasher.hexdigest()
 
 
@@ -190,7 +203,7 @@ def _arrange_files(items: Sequence[Item]) -> list[Item]:
     used: set[str] = set()
     result = []
     for group in members:
-        key = unique(_content_key(group[0].paths[0]), used)
+        key = unique(_content_key(group[0]), used)
         result += [dataclasses.replace(item, group=key, patient=item.patient or key) for item in group]
     return result
 

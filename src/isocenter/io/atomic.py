@@ -13,6 +13,7 @@ import hashlib
 import io
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO, cast
 from isocenter.core.errors import IsocenterError, WriteError
 from isocenter.io import seam
 
-__all__ = ["PARTIAL", "make_folder", "replacing", "sweep", "write_bytes", "write_text"]
+__all__ = ["PARTIAL", "failure", "make_folder", "replacing", "sweep", "temporary_beside", "write_bytes", "write_text"]
 
 #: How the temporary names begin and end; they are hidden and never mistaken for results.
 PARTIAL = (".isocenter-", ".partial")
@@ -43,13 +44,14 @@ class _SeamedFile(io.FileIO):
         return super().write(data)
 
 
-def _temporary(target: Path) -> Path:
+def temporary_beside(target: Path) -> Path:
     """Return a fresh name beside `target`, short enough for every file system."""
     name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
     return target.parent / f"{PARTIAL[0]}{name}-{os.getpid()}-{next(_serial)}{PARTIAL[1]}"
 
 
-def _failure(path: Path, error: OSError) -> WriteError:
+def failure(path: Path, error: OSError) -> WriteError:
+    """Return why `path` could not be written, with what to do about it."""
     reason = error.strerror or str(error) or type(error).__name__
     hint = {
         errno.ENOSPC: "free some space and run again",
@@ -103,7 +105,7 @@ def replacing(path: str | Path, check: Callable[[Path], None] | None = None) -> 
         If the disk refuses; nothing new stands under the final name then, and an earlier file is intact.
     """
     target = Path(path)
-    temporary = _temporary(target)
+    temporary = temporary_beside(target)
     try:
         try:
             seam.step("open", target)
@@ -139,7 +141,7 @@ def replacing(path: str | Path, check: Callable[[Path], None] | None = None) -> 
     except IsocenterError:
         raise
     except OSError as error:
-        raise _failure(target, error) from error
+        raise failure(target, error) from error
 
 
 def write_bytes(path: str | Path, data: bytes | bytearray | memoryview, check: Callable[[Path], None] | None = None) -> None:
@@ -189,7 +191,7 @@ def make_folder(path: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _failure(folder, error) from error
+        raise failure(folder, error) from error
     return folder
 
 
@@ -199,7 +201,11 @@ def sweep(folder: str | Path) -> int:
     Call it only while no other process writes there (a run holds the lock of its output folder).
     """
     removed = 0
-    for base, _, names in os.walk(folder):
+    for base, folders, names in os.walk(folder):
+        for name in [n for n in folders if n.startswith(PARTIAL[0]) and n.endswith(PARTIAL[1])]:
+            folders.remove(name)
+            shutil.rmtree(os.path.join(base, name), ignore_errors=True)
+            removed += 1
         for name in names:
             if name.startswith(PARTIAL[0]) and name.endswith(PARTIAL[1]):
                 with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ No decoder stands outside of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from isocenter.core.errors import (
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.points import Mesh
+from isocenter.core.pyramid import Pyramid
 from isocenter.core.results import Features, Scores
 from isocenter.core.signal import Signal
 from isocenter.core.study import Study
@@ -35,10 +37,10 @@ from isocenter.io.cases import Case, cases, load_case
 from isocenter.io.inspection import inspect
 from isocenter.io.inventory import Inventory, Item, Repair
 from isocenter.io.labelling import as_labels
-from isocenter.io.lazy import LazyArray
+from isocenter.io.lazy import LazyArray, sourced
 from isocenter.io.text import stem, terminal
 
-__all__ = ["Case", "cases", "inspect", "load_case", "open", "read", "read_labels", "read_study", "write"]
+__all__ = ["Case", "cases", "inspect", "load_case", "open", "read", "read_labels", "read_study", "whole", "write"]
 
 _ERRORS: dict[str, type[InputError]] = {
     "geometry": GeometryError, "budget": BudgetError, "unsupported": UnsupportedError, "content": ContentError,
@@ -104,8 +106,38 @@ def read(path: str | Path, repair: Repair | None = None) -> Image:
     inventory = inspect(path, repair=repair, budget=_reading())
     images = [item for item in inventory.items if item.kind == "image"]
     labels = [item for item in inventory.items if item.kind == "labels"]
-    value = _one(inventory, images or labels, "image", "read_study").load()
+    pyramids = [item for item in inventory.items if item.kind == "pyramid"]
+    value = _one(inventory, images or labels or pyramids, "image", "read_study").load()
+    if isinstance(value, Pyramid):
+        return whole(value, inventory.path)
     return value.to_labels() if isinstance(value, MaskStack) else value
+
+
+def whole(pyramid: Pyramid, path: Path) -> Image:
+    """Return the finest level of a pyramid as an image.
+
+    Parameters
+    ----------
+    pyramid
+        The pyramid.
+    path
+        Where it was read, for the message.
+
+    Raises
+    ------
+    BudgetError
+        If it does not fit: regions of it are read one at a time then.
+    """
+    size = math.prod(pyramid.geometry.shape)
+    budget = Budget()
+    if size > min(budget.max_bytes, budget.max_voxels):  # at one byte a sample at least
+        raise BudgetError(
+            f"{terminal(path.name)}: a picture of {' x '.join(str(n) for n in pyramid.geometry.shape)} samples is too large to hold: "
+            "expected a region of it; use read_study and region(bounds, level) of its pyramid."
+        )
+    image = pyramid.region(tuple((0, n) for n in pyramid.geometry.shape), level=0)
+    notes = pyramid.provenance.notes
+    return sourced(image, pyramid.provenance.sources[0].format if pyramid.provenance.sources else "", notes)
 
 
 def read_study(path: str | Path, repair: Repair | None = None) -> Study:
@@ -207,7 +239,7 @@ class _Samples:
 def write(value: Any, path: str | Path) -> None:
     """Write a value in the format that the suffix names.
 
-    Images and labels: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.mhd``, ``.png``, ``.tif``; meshes: ``.glb``;
+    Images and labels: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.mhd``, ``.png``, ``.tif``, ``.ome.zarr``; meshes: ``.glb``;
     features and scores: ``.csv``, ``.parquet``; signals: ``.csv``; anything: ``.isocenter``.
 
     Parameters

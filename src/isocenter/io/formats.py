@@ -45,6 +45,7 @@ FORMATS: tuple[Format, ...] = (
     Format("tiff", (".tif", ".tiff", ".svs")),
     Format("jpeg", (".jpg", ".jpeg"), writes=False),
     Format("bitmap", (".bmp", ".webp"), writes=False),
+    Format("ome_zarr", (".ome.zarr", ".zarr")),
     Format("edf", (".edf", ".bdf"), writes=False),
     Format("npy", (".npy",), writes=False),
     Format("time_series", (), writes=False),

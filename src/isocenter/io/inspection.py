@@ -130,6 +130,11 @@ def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside:
         if path in claimed:
             continue
         try:
+            if path.is_dir():
+                from isocenter.io import ome_zarr
+
+                found.items.extend(ome_zarr.inspect(path, found.budget))
+                continue
             head = open_regular(path, formats.HEAD)
             packed = archive.kind_of(head, path)
             if packed is not None:

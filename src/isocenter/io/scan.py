@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from isocenter.io.budget import Budget
+from isocenter.io.zarr_store import MARKS
 
 __all__ = ["open_regular", "scan"]
 
@@ -23,6 +24,8 @@ LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 def scan(folder: Path, budget: Budget) -> tuple[list[Path], list[tuple[Path, str]]]:
     """Return the regular files below `folder` in order of their names, and what was passed over, with the reason.
+
+    The root of a Zarr hierarchy stands for everything in it.
 
     Raises
     ------
@@ -38,6 +41,9 @@ def scan(folder: Path, budget: Budget) -> tuple[list[Path], list[tuple[Path, str
             entries = sorted(os.scandir(here), key=lambda e: os.fsencode(e.name))
         except OSError as error:
             skipped.append((here, f"a folder that cannot be opened ({error.strerror})"))
+            continue
+        if any(e.name in MARKS and e.is_file(follow_symlinks=False) for e in entries):
+            found.append(here)  # one image in a folder of chunks, most of whose names are hidden ones
             continue
         seen += len(entries)
         budget.check_files(seen, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from isocenter.core.errors import AmbiguousInputError, ContentError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
+from isocenter.core.pyramid import Pyramid
 from isocenter.io import door
 from isocenter.jobs.options import parse_repair
 from isocenter.jobs.outputs import file_part
@@ -39,7 +40,7 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None, m
         What was written, and every problem that the reader reported.
     """
     found = door.inspect(source, repair=parse_repair(repair))
-    items = [item for item in found.items if item.kind in ("image", "labels")]
+    items = [item for item in found.items if item.kind in ("image", "labels", "pyramid")]
     if not items:
         reason = found.refusals[0].reason if found.refusals else "it holds no image"
         raise ContentError(f"Nothing to convert in '{source}': {reason}")
@@ -49,10 +50,13 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None, m
             f"'{source}' holds {len(items)} images: {names}; expected one: give the path of the one to convert."
         )
     value = items[0].load()
+    if isinstance(value, Pyramid):
+        value = door.whole(value, Path(source))
     if modality is not None and isinstance(value, Image):
         value = value.replace(modality=modality.upper(), quantity=value.quantity or _QUANTITIES.get(modality.upper()))
     path = Path(target)
-    lines = _write(value, path, str(target).endswith("/") or path.is_dir() or not path.suffix)
+    series = str(target).endswith("/") or path.is_dir() or not path.suffix
+    lines = _write(value, path, series and path.suffix != ".zarr")  # a Zarr hierarchy is a folder too
     return [*lines, *[f"note: {problem.sentence()}" for problem in items[0].problems]]
 
 
