@@ -154,3 +154,30 @@ def test_pixels_without_a_size_are_measured_in_px() -> None:
     mask = np.ones((3, 4), dtype=bool)
     columns = {c.name: c.unit for c in body(mask, Geometry.pixels((3, 4))).columns}
     assert (columns["area"], columns["perimeter"], columns["centroid_left"]) == ("px^2", "px", "px")
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.8, 0.8)])
+@pytest.mark.parametrize("axes", [(15.0, 15.0, 15.0), (24.0, 15.0, 18.0)], ids=["ball", "ellipsoid"])
+def test_a_smooth_body_has_its_surface_and_volume(spacing: tuple[float, float, float], axes: tuple[float, float, float]) -> None:
+    shape = tuple(int(2 * a / s) + 5 for a, s in zip(axes, spacing, strict=True))
+    z, y, x = ((np.indices(shape)[k] - (shape[k] - 1) / 2) * spacing[k] / axes[k] for k in range(3))
+    found = body(z**2 + y**2 + x**2 <= 1, Geometry.regular(shape, spacing))
+    a, b, c = axes
+    # Thomsen's formula is right to 1.1 %.
+    surface = 4 * math.pi * (((a * b) ** 1.6075 + (a * c) ** 1.6075 + (b * c) ** 1.6075) / 3) ** (1 / 1.6075)
+    volume = 4 / 3 * math.pi * a * b * c
+    assert found["volume_voxel"] == pytest.approx(volume, rel=0.01)
+    assert found["volume_mesh"] == pytest.approx(volume, rel=0.02)  # bevels the steps
+    assert found["surface_area_smooth"] == pytest.approx(surface, rel=0.03)
+    assert found["surface_area"] > 1.05 * surface  # what the IBSI defines follows the steps
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (0.3, -0.4)])
+def test_an_ellipse_has_its_area_perimeter_and_eccentricity(centre: tuple[float, float]) -> None:
+    a, b, step = 40.0, 24.0, 0.5
+    y, x = (np.indices((120, 180))[k] * step - side for k, side in enumerate((30.0 + centre[0], 45.0 + centre[1])))
+    found = body((x / a) ** 2 + (y / b) ** 2 <= 1, Geometry.regular((120, 180), step))
+    h = ((a - b) / (a + b)) ** 2
+    assert found["area"] == pytest.approx(math.pi * a * b, rel=0.01)
+    assert found["perimeter"] == pytest.approx(math.pi * (a + b) * (1 + 3 * h / (10 + math.sqrt(4 - 3 * h))), rel=0.03)
+    assert found["eccentricity"] == pytest.approx(math.sqrt(1 - (b / a) ** 2), abs=0.01)

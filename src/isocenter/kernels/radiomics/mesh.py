@@ -19,9 +19,10 @@ import numpy.typing as npt
 from numba import njit
 from skimage.measure import marching_cubes
 
+from isocenter.kernels.texture.sweep import DIRECTIONS_3D
 from isocenter.kernels.threads import kernel_input
 
-__all__ = ["mesh_measures"]
+__all__ = ["crossing_area", "mesh_measures"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -77,6 +78,57 @@ def _patterns(mask: npt.NDArray[np.uint8], counts: Any, places: Any) -> None:  #
                     places[pattern, 0] += z
                     places[pattern, 1] += y
                     places[pattern, 2] += x
+
+
+@lru_cache(maxsize=64)
+def _directions(step: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Return the length of each of the 13 directions, and the share of all directions that are nearest to it."""
+    vectors = np.array(DIRECTIONS_3D, float) @ np.array(step).reshape(3, 3).T
+    lengths = np.linalg.norm(vectors, axis=1)
+    count = 20_000
+    height = 1.0 - 2.0 * (np.arange(count) + 0.5) / count
+    turn = np.pi * (1.0 + 5.0**0.5) * np.arange(count)
+    around = np.sqrt(1.0 - height**2)
+    points = np.stack((height, around * np.cos(turn), around * np.sin(turn)), axis=1)  # evenly over the sphere
+    nearest = np.argmax(np.abs(points @ (vectors / lengths[:, None]).T), axis=1)
+    return lengths, np.bincount(nearest, minlength=13) / count
+
+
+@lru_cache(maxsize=1)
+def _crossings() -> FloatArray:
+    """Return how often the surface is entered along each direction in a cell of each pattern, shared with the cells beside it."""
+    table = np.zeros((256, 13))
+    for pattern in range(256):
+        cell = np.array([pattern >> bit & 1 for bit in range(8)], bool).reshape(2, 2, 2)
+        for k, direction in enumerate(DIRECTIONS_3D):
+            for start in np.ndindex(2, 2, 2):
+                end = tuple(a + b for a, b in zip(start, direction, strict=True))
+                if all(0 <= e <= 1 for e in end) and cell[start] != cell[end]:
+                    table[pattern, k] += 0.5 / 2 ** (3 - sum(map(abs, direction)))
+    return table
+
+
+def crossing_area(mask: npt.NDArray[np.uint8], step: FloatArray) -> float:
+    """Return the area of the surface of a region from how often lines in 13 directions cross it (Cauchy and Crofton).
+
+    A mesh between samples follows their steps and is some 8 % too large for a smooth body, however fine the samples; this
+    is right on average over all directions.
+
+    Parameters
+    ----------
+    mask, step
+        As of `mesh_measures`.
+
+    References
+    ----------
+    Lehmann and Legland, Efficient N-dimensional surface estimation using Crofton formula and run-length encoding,
+    Insight Journal (2012).
+    """
+    counts, places = np.zeros(256, np.int64), np.zeros((256, 3), np.int64)
+    _patterns(kernel_input(mask), counts, places)
+    lengths, shares = _directions(tuple(float(v) for v in np.asarray(step).ravel()))
+    entered = counts @ _crossings()
+    return float(4.0 * abs(np.linalg.det(step)) * np.sum(shares * entered / lengths))
 
 
 def mesh_measures(mask: npt.NDArray[np.uint8], step: FloatArray) -> tuple[float, float]:
