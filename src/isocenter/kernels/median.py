@@ -23,7 +23,7 @@ import numpy.typing as npt
 from isocenter.core.errors import ContentError
 from isocenter.kernels.threads import kernel_input, run_rows
 
-__all__ = ["median_filter", "selection_network"]
+__all__ = ["median_filter", "rank_filter", "selection_network"]
 
 #: Windows of up to this many samples are sorted; larger ones are counted.
 _SORTED = 150
@@ -45,6 +45,19 @@ def median_filter(array: npt.ArrayLike, radius: Sequence[int], threads: int = 1)
     threads
         Threads to use; the result does not depend on it.
     """
+    return rank_filter(array, radius, None, threads)
+
+
+def rank_filter(array: npt.ArrayLike, radius: Sequence[int], fraction: float | None, threads: int = 1) -> npt.NDArray[Any]:
+    """Return the sample at a fraction of the sorted box around every sample; edges are extended.
+
+    Parameters
+    ----------
+    array, radius, threads
+        As of `median_filter`.
+    fraction
+        0 is the smallest, 1 the largest, between them the nearest rank; None is the median.
+    """
     data = np.asarray(array)
     shape = data.shape
     lead = (1,) * (3 - data.ndim)
@@ -55,6 +68,7 @@ def median_filter(array: npt.ArrayLike, radius: Sequence[int], threads: int = 1)
     padded = np.pad(keys.reshape(lead + shape), [(r, r) for r in reach], mode="edge")
     window = int(np.prod([2 * r + 1 for r in reach]))
     out = np.empty(lead + shape, keys.dtype)
+    rank = window // 2 if fraction is None else min(window - 1, max(0, int(np.rint(fraction * (window - 1)))))
     if window <= _SORTED:
         offsets = np.array(list(np.ndindex(*[2 * r + 1 for r in reach])), dtype=np.int64)
         run_rows(
@@ -63,12 +77,12 @@ def median_filter(array: npt.ArrayLike, radius: Sequence[int], threads: int = 1)
             threads,
             kernel_input(padded),
             offsets,
-            selection_network(window),
-            window // 2,
+            selection_network(window, rank),
+            rank,
             out,
         )
     else:
-        out = _counted(padded, reach, window, out, threads)
+        out = _counted(padded, reach, rank, out, threads)
     return _values(out.reshape(shape), data.dtype)
 
 
@@ -100,8 +114,8 @@ def _values(keys: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 @lru_cache(maxsize=64)
-def selection_network(count: int) -> npt.NDArray[np.int64]:
-    """Return the comparators that bring the middle of `count` values to position ``count // 2``.
+def selection_network(count: int, rank: int | None = None) -> npt.NDArray[np.int64]:
+    """Return the comparators that bring a rank of `count` values to its position; None is the middle, ``count // 2``.
 
     Returns
     -------
@@ -120,7 +134,7 @@ def selection_network(count: int) -> npt.NDArray[np.int64]:
             k //= 2
         p *= 2
     # Backwards from the one value that is wanted, keep only what it depends on.
-    needed = {count // 2}
+    needed = {count // 2 if rank is None else rank}
     kept = []
     for low, high in reversed(pairs):
         use = (1 if low in needed else 0) | (2 if high in needed else 0)
@@ -163,9 +177,9 @@ def _sort_rows(
 
 
 def _counted(
-    padded: npt.NDArray[Any], reach: tuple[int, ...], window: int, out: npt.NDArray[Any], threads: int
+    padded: npt.NDArray[Any], reach: tuple[int, ...], rank: int, out: npt.NDArray[Any], threads: int
 ) -> npt.NDArray[Any]:
-    """Return the median by sliding histograms over ranks."""
+    """Return the sample of a rank by sliding histograms over ranks."""
     low, high = int(padded.min()), int(padded.max())
     if high - low < _LEVELS:
         levels = None
@@ -177,7 +191,7 @@ def _counted(
         top = len(levels) - 1
     shift = max(0, top.bit_length() - 16)
     found = np.empty(out.shape, np.int32)
-    run_rows(_count_rows, out.shape[0] * out.shape[1], threads, kernel_input(ranks), *reach, window // 2, shift, found)
+    run_rows(_count_rows, out.shape[0] * out.shape[1], threads, kernel_input(ranks), *reach, rank, shift, found)
     return levels[found] if levels is not None else (found.astype(np.int64) + low).astype(out.dtype)
 
 

@@ -20,7 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["NoiseModel", "finest_detail", "guess_noise", "robust_sigma"]
+from isocenter.core.operation import Context
+
+__all__ = ["NoiseModel", "finest_detail", "guess_noise", "noise_level", "robust_sigma"]
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +30,8 @@ Array = npt.NDArray[Any]
 _MAD = 0.6744897501960817
 #: Samples along an axis of the blocks whose noise and mean are compared.
 _BLOCK = 6
+#: Samples that settle a median: of larger images evenly spread slabs are looked at.
+_ENOUGH = 3_000_000
 _LEVELS = 12
 
 
@@ -95,10 +99,23 @@ def robust_sigma(array: Array) -> float:
     """
     if all(n < 2 for n in array.shape):
         return 0.0
+    parts = []
     with np.errstate(invalid="ignore", over="ignore"):
-        detail, usable = finest_detail(array)
-    values = np.abs(detail[usable])
+        for slab in _slabs(np.asarray(array)):
+            detail, usable = finest_detail(slab)
+            parts.append(np.abs(detail[usable]))
+    values = np.concatenate(parts)
     return float(np.median(values)) / _MAD if values.size else 0.0
+
+
+def _slabs(array: Array) -> list[Array]:
+    """Return the array, or, where it is large, slabs of a few neighbouring samples spread evenly along its first axis."""
+    thick = 5
+    count = max(3, _ENOUGH * array.shape[0] // max(array.size, 1) // thick)
+    if array.shape[0] <= count * thick or array.size <= _ENOUGH:
+        return [array]
+    starts = np.linspace(0, array.shape[0] - thick, count).astype(int)
+    return [array[a : a + thick] for a in starts]
 
 
 def guess_noise(array: Array) -> NoiseModel:
@@ -183,7 +200,7 @@ def _levels(array: Array) -> tuple[Array, Array]:
     order = np.argsort(means, kind="stable")
     groups = np.array_split(order, _LEVELS)
     # Structure only adds: the quieter blocks of a level are those that show the noise.
-    pairs = [(float(means[g].mean()), float(np.quantile(spreads[g], 0.35))) for g in groups]
+    pairs = [(float(means[g].mean()), float(np.quantile(spreads[g], 0.4))) for g in groups]
     kept = [(m, s) for m, s in pairs if s > 0]
     return np.array([m for m, _ in kept]), np.array([s for _, s in kept])
 
@@ -207,3 +224,12 @@ def _blocks(array: Array) -> tuple[Array, Array]:
     if not len(values):
         return np.zeros(0), np.zeros(0)
     return values.mean(axis=1, dtype=np.float64), np.sqrt((magnitudes.astype(np.float64) ** 2).mean(axis=1))
+
+
+def noise_level(given: float | None, array: Array, context: Context, who: str) -> float:
+    """Return the standard deviation of the noise: the given one, or what is measured, which is noted."""
+    if given is not None:
+        return given
+    measured = robust_sigma(array)
+    context.note(f"{who}: the standard deviation of the noise was measured as {measured:.4g}.")
+    return measured

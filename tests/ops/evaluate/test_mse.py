@@ -18,7 +18,7 @@ def test_equals_scikit_image() -> None:
     image, truth = np.asarray(one.array, float), np.asarray(two.array, float)
     score = Mse()(one, two)["mse"]
     assert float(score) == pytest.approx(mean_squared_error(truth, image), rel=1e-9)
-    assert score.unit == "intensity^2" and score.n == image.size
+    assert score.unit == "HU^2" and score.n == image.size
 
 
 def test_integers_do_not_wrap_and_nan_is_left_out() -> None:

@@ -9,6 +9,7 @@ from isocenter.core.families import Metric
 from isocenter.core.operation import Context
 from isocenter.core.results import Score
 from isocenter.kernels.fidelity import mean_squared_error
+from isocenter.kernels.units import intensity_unit
 
 __all__ = ["Mse"]
 
@@ -40,4 +41,4 @@ class Mse(Metric):
         """Return the score."""
         assert context.reference is not None  # the family hands it over
         error, count = mean_squared_error(array, context.reference, self.name)
-        return {"mse": Score(error, "intensity^2", n=count)}
+        return {"mse": Score(error, intensity_unit(context.quantity, 2), n=count)}

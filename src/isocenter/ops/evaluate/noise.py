@@ -11,6 +11,7 @@ from isocenter.core.families import Measure
 from isocenter.core.operation import Context
 from isocenter.core.results import Score
 from isocenter.kernels.noise import guess_noise
+from isocenter.kernels.units import intensity_unit
 
 __all__ = ["Noise"]
 
@@ -50,7 +51,7 @@ class Noise(Measure):
         models = [guess_noise(block) for block in blocks]
         names = sorted({m.name for m in models}, key=lambda n: -sum(m.name == n for m in models))
         context.note(_SENTENCES[names[0]].format(float(np.median([m.strength for m in models if m.name == names[0]]))))
-        unit = context.quantity or "intensity"
+        unit = intensity_unit(context.quantity)
 
         def middle(field: str) -> Score:
             return Score(float(np.median([getattr(m, field) for m in models])), unit, n=len(models))

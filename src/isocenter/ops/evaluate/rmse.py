@@ -10,6 +10,7 @@ from isocenter.core.families import Metric
 from isocenter.core.operation import Context
 from isocenter.core.results import Score
 from isocenter.kernels.fidelity import mean_squared_error
+from isocenter.kernels.units import intensity_unit
 
 __all__ = ["Rmse"]
 
@@ -41,4 +42,4 @@ class Rmse(Metric):
         """Return the score."""
         assert context.reference is not None  # the family hands it over
         error, count = mean_squared_error(array, context.reference, self.name)
-        return {"rmse": Score(math.sqrt(error), context.quantity or "intensity", n=count)}
+        return {"rmse": Score(math.sqrt(error), intensity_unit(context.quantity), n=count)}
