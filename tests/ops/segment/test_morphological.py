@@ -66,11 +66,11 @@ def dice(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def test_regions_and_edges_find_a_noisy_ball_on_slabs() -> None:
-    image, truth = ball(60.0)
-    assert dice(np.asarray(Morphological(iterations=30, smoothing=2)(image).array) > 0, truth) > 0.93
+    image, truth = ball(30.0)
+    assert dice(np.asarray(Morphological(iterations=30)(image).array) > 0, truth) > 0.94
     image, truth = ball(5.0)
     grown = Morphological(method="geodesic", iterations=40, sigma=1.0, seeds=((14.0, 15.0, 20.0),), radius=3.0)(image)
-    assert dice(np.asarray(grown.array) > 0, truth) > 0.85
+    assert dice(np.asarray(grown.array) > 0, truth) > 0.95
 
 
 def test_the_darker_region_is_never_the_label_and_a_leak_is_noted() -> None:
