@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,10 @@ from isocenter.io import facts as facts_of
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.raster import COLOURS, Picture, decoding, picture_spec, pillow_array
+from isocenter.io.slide import slide
 from isocenter.io.streams import Stream
 from isocenter.io.tiff_pages import Page, pages
+from isocenter.io.tiff_text import meaning_of
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff", "write"]
 
@@ -38,10 +39,6 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 NAME = "tiff"
 SUFFIXES: tuple[str, ...] = (".tif", ".tiff", ".svs")
-MILLIMETRES = {
-    "\u00b5m": 1e-3, "\u03bcm": 1e-3, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "\\u00b5m": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3,
-    "nm": 1e-6, "pm": 1e-9, "inch": 25.4, "in": 25.4,
-}  # fmt: skip
 #: Compressions that need no further package: none, deflate, its older code.
 DEFLATE = (8, 32946)
 PLAIN = (1, *DEFLATE)
@@ -54,83 +51,6 @@ MIN_IS_WHITE, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
 def sniff(head: bytes, path: Path) -> bool:
     """Return whether a file's first bytes are those of a TIFF or BigTIFF."""
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-@dataclass(frozen=True)
-class _Meaning:
-    """What a description says: names and extents of the page axes, pixel size, times."""
-
-    axes: tuple[tuple[str, int], ...] = ()
-    spacing: dict[str, float] | None = None
-    times: tuple[float, ...] | None = None
-    modality: str | None = None
-
-
-def _attribute(text: str, name: str) -> str:
-    found = re.search(rf'\b{name}\s*=\s*"([^"]{{0,64}})"', text)
-    return found[1] if found else ""
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) and value > 0 else 0.0
-
-
-def _ome(text: str, count: int) -> _Meaning:
-    """Read the attributes of the first Pixels element; the XML itself is never interpreted, so no entity can be."""
-    element = re.search(r"<Pixels\b[^>]{0,4000}>", text[:200_000])
-    if element is None:
-        return _Meaning()
-    pixels = element[0]
-    spacing = {}
-    for axis in "xyz":
-        size = _positive(_attribute(pixels, f"PhysicalSize{axis.upper()}"))
-        scale = MILLIMETRES.get(_attribute(pixels, f"PhysicalSize{axis.upper()}Unit") or "um", 0.0)
-        if size * scale > 0:
-            spacing[axis] = size * scale
-    sizes = {a: int(v) if (v := _attribute(pixels, f"Size{a.upper()}")).isdigit() and len(v) < 8 else 1 for a in "ztc"}
-    order = _attribute(pixels, "DimensionOrder").lower()[2:]
-    axes = tuple((a, sizes[a]) for a in reversed(order) if sizes.get(a, 1) > 1) if sorted(order) == ["c", "t", "z"] else ()
-    step = _positive(_attribute(pixels, "TimeIncrement")) * {"": 1.0, "s": 1.0, "ms": 1e-3}.get(
-        _attribute(pixels, "TimeIncrementUnit"), 0.0
-    )
-    times = tuple(k * step for k in range(sizes["t"])) if step and sizes["t"] > 1 else None
-    if math.prod(n for _, n in axes) != count:  # samples of a pixel count as channels in OME
-        axes = tuple((a, n) for a, n in axes if a != "c")
-    return _Meaning(axes if math.prod(n for _, n in axes) == count else (), spacing, times)
-
-
-def _imagej(text: str, page: Page, count: int) -> _Meaning:
-    fields = dict(line.partition("=")[::2] for line in text[:10_000].splitlines() if "=" in line)
-    scale = MILLIMETRES.get(fields.get("unit", "").lower(), 0.0)
-    spacing = {}
-    if scale:
-        for axis, per_unit in zip("xy", page.resolution, strict=True):
-            if per_unit > 0:
-                spacing[axis] = scale / per_unit
-        if _positive(fields.get("spacing", "")):
-            spacing["z"] = _positive(fields["spacing"]) * scale
-    sizes = {a: int(fields[k]) for a, k in (("t", "frames"), ("z", "slices"), ("c", "channels")) if fields.get(k, "").isdigit()}
-    axes = tuple((a, sizes[a]) for a in "tzc" if sizes.get(a, 1) > 1)
-    step = _positive(fields.get("finterval", ""))
-    times = tuple(k * step for k in range(sizes["t"])) if step and sizes.get("t", 1) > 1 else None
-    return _Meaning(axes if math.prod(n for _, n in axes) == count else (), spacing, times)
-
-
-def _meaning(page: Page, count: int) -> _Meaning:
-    text = page.description
-    if text.startswith("ImageJ="):
-        return _imagej(text, page, count)
-    if "<OME" in text[:2000]:
-        return _ome(text, count)
-    mpp = re.search(r"\bMPP\s*=\s*([0-9.]{1,12})", text[:10_000]) if text.startswith("Aperio") else None
-    if mpp and _positive(mpp[1]):
-        size = _positive(mpp[1]) * 1e-3
-        return _Meaning((), {"x": size, "y": size}, None, "SM")
-    return _Meaning()
 
 
 # -- reading ----------------------------------------------------------------------------------------------
@@ -252,6 +172,9 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     FormatError, UnsupportedError, BudgetError
         If it cannot be used, with the reason.
     """
+    whole_slide = slide(path, budget)
+    if whole_slide is not None:
+        return [whole_slide]
     found = pages(path, budget)
     first = found[0]
     if first.photometric == SEPARATED or first.bits not in (1, 8, 16, 32, 64) or first.format not in KINDS:
@@ -267,7 +190,7 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     if first.photometric == MIN_IS_WHITE:
         problems.append(Problem("The picture is stored with 0 as white; the values are kept as they are stored."))
     content = facts_of.decode(first.description)
-    meaning = _meaning(first, count)
+    meaning = meaning_of(first.description, first.resolution, count)
     axes = _own_axes(content, count) or meaning.axes or ((("z", count),) if count > 1 else ())
     layout = _Layout(path, tuple(found[:count]), axes)
     if len(set(layout.dims)) < len(axes) + 2 + (layout.colours > 1):
