@@ -92,5 +92,8 @@ bench: .venvs/bench/.ready ## compare with other packages, in an environment of 
 fuzz: $(VENV)/.test ## look at 100,000 mutated inputs (minutes); COUNT=... and SEED=... change them
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),20261121) --keep fuzz-findings
 
+faults: $(VENV)/.test ## fail every single write step of a run in turn (about ten minutes)
+	@$(BIN)/python -m tests.jobs.faults
+
 clean: ## remove everything that was built
 	@rm -rf $(VENV) .venvs build dist site demo-output fuzz-findings .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

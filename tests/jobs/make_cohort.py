@@ -33,11 +33,11 @@ def ball(seed: int, size: int = 12) -> Image:
     return Image(array=values.round().astype(np.int16), dims=("z", "y", "x"), geometry=geometry, modality="CT", quantity="HU")
 
 
-def write_cohort(folder: Path, count: int) -> None:
-    """Write `count` DICOM studies below a folder."""
+def write_cohort(folder: Path, count: int, size: int = 12) -> None:
+    """Write `count` DICOM studies of `size` samples along each axis below a folder."""
     for k in range(count):
         identity = {"PatientID": f"P{k:03d}", "PatientName": f"Test^{k}", "StudyInstanceUID": f"1.2.826.0.1.3680043.10.1.{k + 1}"}
-        write_series(ball(k), folder / f"study{k:02d}", identity=identity)
+        write_series(ball(k, size), folder / f"study{k:02d}", identity=identity)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

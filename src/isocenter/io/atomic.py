@@ -137,7 +137,13 @@ def replacing(path: str | Path, check: Callable[[Path], None] | None = None) -> 
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent, target)
+        try:
+            _sync_folder(target.parent, target)
+        except OSError as error:
+            raise WriteError(
+                f"{target}: was written, but its folder could not be flushed to the disk ({error.strerror or error}); the file may be lost "
+                "in a power cut: check the disk and run again."
+            ) from error
     except IsocenterError:
         raise
     except OSError as error:

@@ -28,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def one_line(text: Any, limit: int = 200) -> str:
     """Return text without control characters, line ends and bidirectional marks, at most `limit` characters long."""
     plain = str(text).translate(_BIDI)
-    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in plain)
+    plain = "".join(c if c.isprintable() else " " for c in plain)
     plain = " ".join(plain.split())
     return plain if len(plain) <= limit else plain[: limit - 1] + "\u2026"
 
@@ -36,11 +36,11 @@ def one_line(text: Any, limit: int = 200) -> str:
 def terminal(text: Any, limit: int = 2000) -> str:
     """Return text that cannot move a cursor, colour a screen or break a log line.
 
-    Control characters are shown as their escape sequences instead of being obeyed.
+    Control characters, and all others that do not print, are shown as their escape sequences instead of being obeyed.
     """
     shown = []
     for c in str(text):
-        hidden = unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or ord(c) in _BIDI
+        hidden = not c.isprintable() or ord(c) in _BIDI  # unassigned code points too: nobody knows what they do
         shown.append(c.encode("unicode_escape", "backslashreplace").decode("ascii") if hidden else c)
     joined = "".join(shown)
     return joined if len(joined) <= limit else joined[: limit - 1] + "\u2026"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isocenter._version import __version__
-from isocenter.core.errors import ContentError, IsocenterError
+from isocenter.core.errors import ContentError, IsocenterError, WriteError
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
 from isocenter.core.points import Mesh
@@ -278,6 +278,8 @@ def _write_pdf(outputs: Outputs, document: bytes, identity: Mapping[str, Any], t
     path = outputs.path("dicom/report.dcm", "", "encapsulated PDF")
     try:
         write_pdf(document, identity, path, title=title, names_person=named)
+    except WriteError:
+        raise  # a disk that fails is no property of the case: left out here, the file would be missing for good
     except IsocenterError as error:
         outputs.files.pop("dicom/report.dcm", None)
         outputs.notes.append(f"No encapsulated PDF: {error}")

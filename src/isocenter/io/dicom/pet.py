@@ -96,7 +96,7 @@ def uptake(data: Dataset, acquisitions: list[float]) -> Uptake:
         else:
             raise _RefusedError(f"Units (0054,1001) is '{clean(units, 16)}', expected BQML, GML or Philips CNTS")
     except _RefusedError as reason:
-        quantity = _QUANTITIES.get(units, units.lower() or None)
+        quantity = _QUANTITIES.get(units, clean(units, 16).lower() or None)
         return Uptake(
             1.0, quantity,
             (Problem(f"SUV was not computed: {reason}.", f"Values stay in {quantity or 'unknown units'}; steps that need SUVbw refuse them."),),
