@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -17,7 +19,7 @@ from isocenter.ops.segment.watershed import Watershed
 @pytest.mark.parametrize("masked", [False, True])
 def test_floods_like_a_peer_where_values_differ(shape: tuple[int, ...], masked: bool) -> None:
     rng = np.random.default_rng(0)
-    values: np.ndarray = ndimage.gaussian_filter(rng.standard_normal(shape), 1.5).astype(np.float32)
+    values: Any = ndimage.gaussian_filter(rng.standard_normal(shape), 1.5).astype(np.float32)
     markers = np.zeros(shape, np.int32)
     markers.ravel()[rng.choice(markers.size, 9, replace=False)] = np.arange(1, 10)
     mask = rng.random(shape) < 0.9 if masked else None
@@ -31,7 +33,7 @@ def test_plateaus_are_shared_in_the_order_they_are_reached() -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float64])
 def test_levels_are_ranks(kind: type) -> None:
-    values = np.array([[3, 1], [1, 7]], kind)
+    values: Any = np.array([[3, 1], [1, 7]], kind)
     levels, count = levels_of(values)
     order = np.unique(values)
     assert count >= order.size
