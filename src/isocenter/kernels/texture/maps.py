@@ -85,7 +85,7 @@ def texture_maps(
     out = np.zeros((len(wanted), *stack.shape), np.float32)
     run_rows(
         _maps, stack.shape[0] * stack.shape[1], threads,
-        kernel_input(padded), count, window, pairs, ends, wanted, needs, merged, radius, table, out,
+        kernel_input(padded), count, window, pairs, ends, wanted, needs, merged, radius, table, _inverse(count), out,
     )  # fmt: skip
     return out[:, 0] if flat else out
 
@@ -107,6 +107,12 @@ def _pairs(radius: int, distance: int, flat: bool) -> tuple[npt.NDArray[np.int64
     return np.array(window, np.int64), np.array(pairs, np.int64).reshape(-1, 2), np.array(ends, np.int64)
 
 
+def _inverse(count: int) -> npt.NDArray[np.float64]:
+    """Return what a pair of levels that are k apart adds to the four inverse-difference features, shape (4, count + 1)."""
+    k = np.arange(count + 1, dtype=np.float64)
+    return np.stack([1.0 / (1.0 + k), 1.0 / (1.0 + k / count), 1.0 / (1.0 + k * k), 1.0 / (1.0 + (k / count) ** 2)])
+
+
 def _span(reach: int) -> range:
     return range(-reach, reach + 1)
 
@@ -114,7 +120,7 @@ def _span(reach: int) -> range:
 @njit(cache=True, nogil=True)
 def _maps(
     first: int, last: int, padded: Any, count: int, window: Any, pairs: Any, ends: Any, wanted: Any, needs: Any,
-    merged: bool, radius: int, table: Any, out: Any,
+    merged: bool, radius: int, table: Any, inverse: Any, out: Any,
 ) -> None:  # pragma: no cover - compiled  # fmt: skip
     height, width = out.shape[2], out.shape[3]
     side = len(window)
@@ -123,20 +129,7 @@ def _maps(
     flat = padded.ravel()
     shifts = window[:, 0] * plane + window[:, 1] * stride + window[:, 2]
     depth_radius = (padded.shape[0] - out.shape[1]) // 2
-    values = np.empty(side, np.int64)
-    ranks = np.empty(side, np.int64)
-    rank_of = np.full(count + 1, -1, np.int64)
-    joint = np.zeros((side, side), np.int64)
-    seen = np.empty(len(pairs), np.int64)
-    marginal = np.zeros(side, np.int64)
-    differences = np.zeros(count + 1, np.int64)
-    sums = np.zeros(2 * count + 1, np.int64)
-    inverse = np.empty((4, count + 1))
-    for k in range(count + 1):
-        inverse[0, k] = 1.0 / (1.0 + k)
-        inverse[1, k] = 1.0 / (1.0 + k / count)
-        inverse[2, k] = 1.0 / (1.0 + k * k)
-        inverse[3, k] = 1.0 / (1.0 + k * k / (count * count))
+    values, ranks, rank_of, joint, seen, marginal, differences, sums = _scratch(side, count, len(pairs))
     acc = np.zeros(13)
     features = np.empty(25)
     total = np.empty(len(wanted))
@@ -188,6 +181,18 @@ def _maps(
             if needs[0]:
                 for k in range(side):
                     rank_of[values[k]] = -1
+
+
+@njit(cache=True, nogil=True)
+def _scratch(side: int, count: int, pairs: int) -> Any:  # pragma: no cover - compiled
+    """Return the working arrays of one thread; counters are 0 between windows."""
+    window = np.empty((2, side), np.int64)
+    joint = np.zeros((side, side), np.int64)
+    seen = np.empty(pairs, np.int64)
+    marginal = np.zeros(side, np.int64)
+    differences = np.zeros(count + 1, np.int64)
+    sums = np.zeros(2 * count + 1, np.int64)
+    return window[0], window[1], np.full(count + 1, -1, np.int64), joint, seen, marginal, differences, sums
 
 
 @njit(cache=True, nogil=True)

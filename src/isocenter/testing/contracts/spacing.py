@@ -25,7 +25,7 @@ from isocenter.testing.contracts.running import attempt, describe, respaced, run
 #: Largest departure, relative to the range of the result, of one object on two samplings.
 SAMPLING = 0.03
 
-_POWERS = {"mm": 1.0, "mm^2": 2.0, "mm^3": 3.0, "1/mm": -1.0, "mm^-1": -1.0, "1/mm^2": -2.0, "1/mm^3": -3.0}
+_POWERS = {"mm": 1.0, "mm/s": 1.0, "mm^2": 2.0, "mm^3": 3.0, "1/mm": -1.0, "mm^-1": -1.0, "1/mm^2": -2.0, "1/mm^3": -3.0}
 
 
 def _has_mm(operation: Operation) -> bool:
