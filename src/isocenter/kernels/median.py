@@ -27,10 +27,12 @@ __all__ = ["median_filter", "rank_filter", "selection_network"]
 
 #: Windows of up to this many samples are sorted; larger ones are counted.
 _SORTED = 150
-#: Samples of a row that are sorted together: the whole window of rows stays in the first-level cache.
-_BLOCK = 128
+#: Bytes of the rows that are sorted together: the whole window stays in the first-level cache.
+_NEAR = 34_000
 #: Levels of the histogram of large windows.
 _LEVELS = 1 << 16
+#: With fewer levels than this the level of one sample is found by walking from that of the one before.
+_WALKED = 1 << 13
 
 
 def median_filter(array: npt.ArrayLike, radius: Sequence[int], threads: int = 1) -> npt.NDArray[Any]:
@@ -79,6 +81,7 @@ def rank_filter(array: npt.ArrayLike, radius: Sequence[int], fraction: float | N
             offsets,
             selection_network(window, rank),
             rank,
+            max(64, _NEAR // (window * keys.dtype.itemsize) // 32 * 32),
             out,
         )
     else:
@@ -100,7 +103,15 @@ def _keys(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise ContentError(f"Values of type {data.dtype} are not sorted: expected float64 or smaller; convert them first.")
     bits = data.view(f"i{data.dtype.itemsize}")
     # Negative floats sort backwards by their bits: turn all but the sign over.
-    return bits ^ ((bits >> (8 * data.dtype.itemsize - 1)) & np.iinfo(bits.dtype).max)
+    return _turned(bits)
+
+
+def _turned(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return bits with all but the sign turned over where it is set; twice gives them back."""
+    result: npt.NDArray[Any] = bits >> (8 * bits.dtype.itemsize - 1)
+    result &= np.iinfo(bits.dtype).max
+    result ^= bits
+    return result
 
 
 def _values(keys: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -109,8 +120,7 @@ def _values(keys: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         return keys.view(np.bool_)
     if dtype.kind != "f":
         return keys.astype(dtype, copy=False)
-    bits = keys ^ ((keys >> (8 * keys.dtype.itemsize - 1)) & np.iinfo(keys.dtype).max)
-    return bits.view(f"f{keys.dtype.itemsize}").astype(dtype, copy=False)
+    return _turned(keys).view(f"f{keys.dtype.itemsize}").astype(dtype, copy=False)
 
 
 @lru_cache(maxsize=64)
@@ -146,34 +156,41 @@ def selection_network(count: int, rank: int | None = None) -> npt.NDArray[np.int
 
 @numba.njit(cache=True, nogil=True)
 def _sort_rows(
-    first: int, last: int, padded: Any, offsets: Any, network: Any, middle: int, out: Any
+    first: int, last: int, padded: Any, offsets: Any, network: Any, middle: int, block: int, out: Any
 ) -> None:  # pragma: no cover - compiled
     ny, nx = out.shape[1], out.shape[2]
-    lanes = np.zeros((offsets.shape[0], _BLOCK), padded.dtype)
-    for row in range(first, last):
-        z, y = row // ny, row % ny
-        for start in range(0, nx, _BLOCK):
-            width = min(_BLOCK, nx - start)
+    pieces = -(-nx // block)
+    width = -(-nx // pieces)
+    together = max(1, min(block // width, last - first))  # short rows are sorted several at a time
+    size = -(-(together * width) // 32) * 32
+    lanes = np.zeros((offsets.shape[0], size), padded.dtype)
+    for begin in range(first, last, together):
+        count = min(together, last - begin)
+        for start in range(0, nx, width):
+            wide = min(width, nx - start)
             for k in range(offsets.shape[0]):
-                line = padded[z + offsets[k, 0], y + offsets[k, 1]]
-                begin = start + offsets[k, 2]
-                for x in range(width):
-                    lanes[k, x] = line[begin + x]
+                lane = lanes[k]
+                for r in range(count):
+                    z, y = (begin + r) // ny, (begin + r) % ny
+                    line = padded[z + offsets[k, 0], y + offsets[k, 1]]
+                    left = start + offsets[k, 2]
+                    lane[r * width : r * width + wide] = line[left : left + wide]
             for c in range(network.shape[0]):
                 low, high, use = lanes[network[c, 0]], lanes[network[c, 1]], network[c, 2]
                 if use == 3:
-                    for x in range(_BLOCK):
+                    for x in range(size):
                         a, b = low[x], high[x]
                         low[x] = min(a, b)
                         high[x] = max(a, b)
                 elif use == 1:
-                    for x in range(_BLOCK):
+                    for x in range(size):
                         low[x] = min(low[x], high[x])
                 else:
-                    for x in range(_BLOCK):
+                    for x in range(size):
                         high[x] = max(low[x], high[x])
-            for x in range(width):
-                out[z, y, start + x] = lanes[middle, x]
+            for r in range(count):
+                z, y = (begin + r) // ny, (begin + r) % ny
+                out[z, y, start : start + wide] = lanes[middle, r * width : r * width + wide]
 
 
 def _counted(
@@ -191,8 +208,44 @@ def _counted(
         top = len(levels) - 1
     shift = max(0, top.bit_length() - 16)
     found = np.empty(out.shape, np.int32)
-    run_rows(_count_rows, out.shape[0] * out.shape[1], threads, kernel_input(ranks), *reach, rank, shift, found)
+    if top < _WALKED:
+        turned = kernel_input(ranks.transpose(0, 2, 1))  # so that what enters and leaves lies side by side
+        run_rows(_walk_rows, out.shape[0] * out.shape[1], threads, turned, *reach, rank, top + 1, found)
+    else:
+        run_rows(_count_rows, out.shape[0] * out.shape[1], threads, kernel_input(ranks), *reach, rank, shift, found)
     return levels[found] if levels is not None else (found.astype(np.int64) + low).astype(out.dtype)
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk_rows(
+    first: int, last: int, ranks: Any, rz: int, ry: int, rx: int, middle: int, levels: int, out: Any
+) -> None:  # pragma: no cover - compiled
+    ny, nx = out.shape[1], out.shape[2]
+    counts = np.zeros(levels, np.int32)
+    for row in range(first, last):
+        z, y = row // ny, row % ny
+        counts[:] = 0
+        level, below = 0, 0  # how many of the window lie below the level
+        for x in range(nx):
+            for column in range(0 if x == 0 else x + 2 * rx, x + 2 * rx + 1):
+                for dz in range(2 * rz + 1):
+                    line = ranks[z + dz, column, y : y + 2 * ry + 1]
+                    for k in range(line.size):
+                        counts[line[k]] += 1
+                        below += line[k] < level
+            if x > 0:
+                for dz in range(2 * rz + 1):
+                    line = ranks[z + dz, x - 1, y : y + 2 * ry + 1]
+                    for k in range(line.size):
+                        counts[line[k]] -= 1
+                        below -= line[k] < level
+            while below > middle:
+                level -= 1
+                below -= counts[level]
+            while below + counts[level] <= middle:
+                below += counts[level]
+                level += 1
+            out[z, y, x] = level
 
 
 @numba.njit(cache=True, nogil=True)
