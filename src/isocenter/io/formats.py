@@ -49,6 +49,7 @@ FORMATS: tuple[Format, ...] = (
     Format("edf", (".edf", ".bdf"), writes=False),
     Format("npy", (".npy",), writes=False),
     Format("time_series", (), writes=False),
+    Format("siemens_raw", (), writes=False),
     Format("nifti", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".hdr.gz", ".img", ".img.gz")),
 )
 
@@ -56,7 +57,7 @@ FORMATS: tuple[Format, ...] = (
 KNOWN: dict[str, str] = {
     ".gii": "a GIFTI surface", ".svg": "a drawing (SVG), which may carry scripts", ".mnc": "a MINC image",
     ".par": "a Philips PAR/REC image", ".mgz": "a FreeSurfer image", ".mgh": "a FreeSurfer image", ".mat": "a MATLAB file",
-    ".h5": "an HDF5 file", ".hdf5": "an HDF5 file", ".avi": "a video", ".mp4": "a video", ".mov": "a video",
+    ".h5": "an HDF5 file (ISMRMRD raw data are not read)", ".hdf5": "an HDF5 file", ".avi": "a video", ".mp4": "a video", ".mov": "a video",
     ".gif": "an animation (GIF)", ".pdf": "a document (PDF)", ".ndpi": "a whole slide", ".mrxs": "a whole slide",
     ".czi": "a microscope file", ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
     ".npz": "NumPy arrays without a geometry", ".csv": "a table without a time column", ".tsv": "a table without a time column",
