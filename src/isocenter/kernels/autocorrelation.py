@@ -28,7 +28,9 @@ ComplexArray = npt.NDArray[np.complex128]
 _ROOM = 1 << 20
 
 
-def autocorrelation(array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], spacing: Sequence[float]) -> tuple[float, float]:
+def autocorrelation(
+    array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], spacing: Sequence[float], threads: int = 1
+) -> tuple[float, float]:
     """Return Moran's I and Geary's C.
 
     Parameters
@@ -39,6 +41,8 @@ def autocorrelation(array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], spacin
         The region, same shape.
     spacing
         mm per sample, array order.
+    threads
+        Threads of the transforms; the result does not depend on it.
 
     Returns
     -------
@@ -54,12 +58,12 @@ def autocorrelation(array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], spacin
     total = sum(float(np.sum((plane[where].astype(np.float64) - mean) ** 2)) for plane, where in zip(array, mask, strict=True))
     if total <= 1e-24 * max(1.0, abs(low), abs(high)) ** 2 * count:
         return float("nan"), float("nan")
-    weights, cross, squares = _pair_sums(array, mask, mean, spacing)
+    weights, cross, squares = _pair_sums(array, mask, mean, spacing, threads)
     return count / weights * cross / total, (count - 1) / (2.0 * weights) * (2.0 * squares - 2.0 * cross) / total
 
 
 def _pair_sums(
-    array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], mean: float, spacing: Sequence[float]
+    array: npt.NDArray[Any], mask: npt.NDArray[np.bool_], mean: float, spacing: Sequence[float], threads: int
 ) -> tuple[float, float, float]:
     """Return the sums over all pairs of 1 / distance, of it times both deviations, and of it times one of them squared."""
     shape = mask.shape
@@ -75,20 +79,22 @@ def _pair_sums(
 
     for first in range(0, columns, at_once):
         chosen = np.arange(first, min(first + at_once, columns))
-        kernel = _kernel(shape, full, chosen, spacing)
+        kernel = _kernel(shape, full, chosen, spacing, threads)
         share = np.where((chosen == 0) | (chosen == full[2] // 2), 1.0, 2.0)  # the other half of a real spectrum is its mirror
         kernel *= share / float(np.prod([float(n) for n in full]))
-        region = _spectrum(lambda z: mask[z].astype(np.float64), shape, full, chosen)
+        region = _spectrum(lambda z: mask[z].astype(np.float64), shape, full, chosen, threads)
         sums[0] += _weighted(region, region, kernel)
-        deviation = _spectrum(plane, shape, full, chosen)
+        deviation = _spectrum(plane, shape, full, chosen, threads)
         sums[1] += _weighted(deviation, deviation, kernel)
         del deviation
-        square = _spectrum(lambda z: plane(z) ** 2, shape, full, chosen)
+        square = _spectrum(lambda z: plane(z) ** 2, shape, full, chosen, threads)
         sums[2] += _weighted(square, region, kernel)
     return float(sums[0]), float(sums[1]), float(sums[2])
 
 
-def _spectrum(plane: Callable[[int], FloatArray], shape: Sequence[int], full: Sequence[int], chosen: Any) -> ComplexArray:
+def _spectrum(
+    plane: Callable[[int], FloatArray], shape: Sequence[int], full: Sequence[int], chosen: Any, threads: int
+) -> ComplexArray:
     """Return columns of the spectrum of a real volume given plane by plane, shape (z, y, chosen)."""
     angles = -2.0 * np.pi / full[2] * np.outer(np.arange(shape[2]), chosen)
     waves = np.exp(1j * angles)
@@ -96,12 +102,12 @@ def _spectrum(plane: Callable[[int], FloatArray], shape: Sequence[int], full: Se
     for z in range(shape[0]):
         flat = plane(z)
         rows[z].real, rows[z].imag = flat @ waves.real, flat @ waves.imag
-    along_y = fft.fft(rows, full[1], axis=1)
-    result: ComplexArray = fft.fft(along_y, full[0], axis=0, overwrite_x=True)
+    along_y = fft.fft(rows, full[1], axis=1, workers=threads)
+    result: ComplexArray = fft.fft(along_y, full[0], axis=0, overwrite_x=True, workers=threads)
     return result
 
 
-def _kernel(shape: Sequence[int], full: Sequence[int], chosen: Any, spacing: Sequence[float]) -> FloatArray:
+def _kernel(shape: Sequence[int], full: Sequence[int], chosen: Any, spacing: Sequence[float], threads: int) -> FloatArray:
     """Return columns of the spectrum of 1 / distance over all displacements, for the first half of z and y frequencies."""
     half = [n // 2 + 1 for n in full]
     # Displacements beyond the region have no pair: 0 keeps the wrapped kernel's copies apart.
@@ -116,7 +122,7 @@ def _kernel(shape: Sequence[int], full: Sequence[int], chosen: Any, spacing: Seq
         if z == 0:
             plane[0, 0] = 0.0  # a sample is no pair with itself
         rows[z] = plane @ waves
-    result: FloatArray = fft.dctn(rows, type=1, axes=(0, 1), overwrite_x=True)
+    result: FloatArray = fft.dctn(rows, type=1, axes=(0, 1), overwrite_x=True, workers=threads)
     return result
 
 

@@ -126,10 +126,10 @@ def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threa
         found.update({f"ih_{tag}": value for tag, value in level_histogram(counts).items()})
     if "autocorrelation" in wanted.families:
         inside = region.mask[1:-1, 1:-1, 1:-1] == 3
-        found["morph_moran_i"], found["morph_geary_c"] = autocorrelation(region.intensities, inside, region.spacing)
+        found["morph_moran_i"], found["morph_geary_c"] = autocorrelation(region.intensities, inside, region.spacing, threads)
         del inside
     if "local" in wanted.families:
-        local, top = peaks(region.array, region.inner, region.mask, region.spacing, highest)
+        local, top = peaks(region.array, region.inner, region.mask, region.spacing, highest, threads)
         found["loc_peak_loc"], found["loc_peak_glob"] = local, top
     textures = [family for family in TEXTURES if family in wanted.families]
     if bins.count > _MOST_LEVELS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ __all__ = ["RADIUS", "margin", "peaks"]
 
 #: Radius in mm of a ball of 1 cm^3.
 RADIUS = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
+
+
+#: Samples of the box from which on two threads are worth starting.
+_WORTH = 200_000
 
 
 def margin(spacing: Sequence[float]) -> tuple[int, ...]:
@@ -95,7 +100,12 @@ def _best(
 
 
 def peaks(
-    array: npt.NDArray[Any], inner: tuple[slice, ...], region: npt.NDArray[np.uint8], spacing: Sequence[float], highest: float
+    array: npt.NDArray[Any],
+    inner: tuple[slice, ...],
+    region: npt.NDArray[np.uint8],
+    spacing: Sequence[float],
+    highest: float,
+    threads: int = 1,
 ) -> tuple[float, float]:
     """Return the local and the global intensity peak; of several hottest samples the highest mean counts.
 
@@ -112,21 +122,36 @@ def peaks(
         mm per sample along each axis.
     highest
         Highest intensity in the mask.
+    threads
+        Threads that may run at once; the result does not depend on it.
     """
     rows = kernel_input(_rows(spacing))
-    reach = margin(spacing)[0]
-    depth = array.shape[0]
-    found = np.full(2, -np.inf)
-    offset = kernel_input([part.start for part in inner], np.int64)
-    # Sums along x of the planes that a ball reaches, each computed once and kept until the balls have passed it.
+    reach, depth = margin(spacing)[0], array.shape[0]
+    # Sums along x of the planes that a ball reaches, each computed once and kept until the balls have passed it; threads
+    # share them, and the rows of a plane among them.
     ring = np.zeros((min(2 * reach + 1, depth), array.shape[1], array.shape[2] + 1))
+    height = inner[1].stop - inner[1].start
+    parts = min(threads, height) if array.size >= _WORTH else 1
+    bounds = [(height * k // parts, height * (k + 1) // parts) for k in range(parts)]
+    found = [np.full(2, -np.inf) for _ in bounds]
+    offsets = [kernel_input([inner[0].start, inner[1].start + a, inner[2].start], np.int64) for a, _ in bounds]
     made = max(0, inner[0].start - reach)
-    for k, z in enumerate(range(inner[0].start, inner[0].stop)):
-        while made < min(z + reach + 1, depth):
-            plane = np.asarray(array[made], dtype=np.float64)
-            whole = np.isfinite(plane).all()
-            np.cumsum(plane if whole else np.where(np.isfinite(plane), plane, 0.0), axis=1, out=ring[made % len(ring), :, 1:])
-            made += 1
-        hot = array[z][inner[1:]] == highest
-        _best(ring, kernel_input(region[k + 1, 1:-1, 1:-1]), kernel_input(hot), z, depth, offset, rows, found)
-    return float(found[0]), float(found[1])
+    with ThreadPoolExecutor(parts) as pool:
+        for k, z in enumerate(range(inner[0].start, inner[0].stop)):
+            while made < min(z + reach + 1, depth):
+                plane = np.asarray(array[made], dtype=np.float64)
+                whole = np.isfinite(plane).all()
+                np.cumsum(plane if whole else np.where(np.isfinite(plane), plane, 0.0), axis=1, out=ring[made % len(ring), :, 1:])
+                made += 1
+            hot = array[z][inner[1:]] == highest
+            mask = region[k + 1, 1:-1, 1:-1]
+            tasks = [
+                (ring, kernel_input(mask[a:b]), kernel_input(hot[a:b]), z, depth, offset, rows, best)
+                for (a, b), offset, best in zip(bounds, offsets, found, strict=True)
+            ]
+            if parts == 1:
+                _best(*tasks[0])
+            else:
+                list(pool.map(lambda task: _best(*task), tasks))
+    highest_means = np.max(found, axis=0)
+    return float(highest_means[0]), float(highest_means[1])

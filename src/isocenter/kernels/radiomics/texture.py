@@ -8,6 +8,7 @@ IBSI reference manual v11, sections 3.6 to 3.11, each with its aggregation metho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,9 @@ AGGREGATIONS = {
 
 #: More levels than this make co-occurrence matrices that say nothing and fill the memory.
 GLCM_LEVELS = 2048
+
+#: Samples of the box from which on two threads are worth starting.
+_WORTH = 200_000
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -100,26 +104,42 @@ def _in_space(
     found: _Found, levels: Levels, region: Any, count: int, families: Sequence[str], aggregations: Sequence[str], threads: int
 ) -> None:
     samples = int(np.count_nonzero(levels))
-    if {"glcm", "glrlm", "ngtdm", "ngldm"} & set(families):
-        matrices = sweep(levels, count, pairs="glcm" in families, runs="glrlm" in families, threads=threads)
-        if "glcm" in families:
-            _both(found, "glcm", "3D", aggregations, matrices.pairs, cooccurrence_features)
-        if "glrlm" in families:
-            directions = len(matrices.runs)
-            if "3D_avg" in aggregations:
-                found.put("glrlm", "3D_avg", (_emphasis(m, samples) for m in matrices.runs))
-            if "3D_comb" in aggregations:
-                found.put("glrlm", "3D_comb", [_emphasis(matrices.runs.sum(axis=0), directions * samples)])
-        if "ngtdm" in families:
-            found.put("ngtdm", "3D", [tone_features(matrices.occurrences, matrices.differences)])
-        if "ngldm" in families:
-            found.put("ngldm", "3D", [_emphasis(matrices.dependences, samples)])
-        del matrices
-    if {"glszm", "gldzm"} & set(families):
-        both = zone_matrices(levels, border_distance(region, False), count)
-        for family, triples in zip(("glszm", "gldzm"), both, strict=True):
-            if family in families:
-                found.put(family, "3D", [emphasis_features(*triples, float(samples))])
+    swept, zoned = bool({"glcm", "glrlm", "ngtdm", "ngldm"} & set(families)), bool({"glszm", "gldzm"} & set(families))
+
+    def find_zones() -> Any:
+        return zone_matrices(levels, border_distance(region, False), count)
+
+    def pass_over(budget: int) -> Matrices:
+        return sweep(levels, count, pairs="glcm" in families, runs="glrlm" in families, threads=budget)
+
+    both, matrices = None, None
+    if swept and zoned and threads > 1 and levels.size >= _WORTH:  # each takes about half of the time
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(find_zones)
+            matrices, both = pass_over(threads - 1), waiting.result()
+    else:
+        matrices = pass_over(threads) if swept else None
+        both = find_zones() if zoned else None
+    if matrices is not None:
+        _of_sweep(found, matrices, samples, families, aggregations)
+    for family, triples in zip(("glszm", "gldzm"), both or (), strict=False):
+        if family in families:
+            found.put(family, "3D", [emphasis_features(*triples, float(samples))])
+
+
+def _of_sweep(found: _Found, matrices: Matrices, samples: int, families: Sequence[str], aggregations: Sequence[str]) -> None:
+    """Put the features of the matrices of one pass in space."""
+    if "glcm" in families:
+        _both(found, "glcm", "3D", aggregations, matrices.pairs, cooccurrence_features)
+    if "glrlm" in families:
+        if "3D_avg" in aggregations:
+            found.put("glrlm", "3D_avg", (_emphasis(m, samples) for m in matrices.runs))
+        if "3D_comb" in aggregations:
+            found.put("glrlm", "3D_comb", [_emphasis(matrices.runs.sum(axis=0), len(matrices.runs) * samples)])
+    if "ngtdm" in families:
+        found.put("ngtdm", "3D", [tone_features(matrices.occurrences, matrices.differences)])
+    if "ngldm" in families:
+        found.put("ngldm", "3D", [_emphasis(matrices.dependences, samples)])
 
 
 def _both(found: _Found, family: str, where: str, aggregations: Sequence[str], matrices: Any, features: Any) -> None:
