@@ -101,7 +101,7 @@ class Radiomics(Extractor):
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
-    ns_per_sample: ClassVar[float] = 120.0
+    ns_per_sample: ClassVar[float] = 15.0
     bytes_per_sample: ClassVar[float] = 6.0
 
     spacing: float | tuple[float, ...] | None = None
