@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,36 @@ def nifti(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 
 def worst_difference(
-    volume: np.ndarray[Any, Any], affine: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], other: np.ndarray[Any, Any]
+    volume: np.ndarray[Any, Any],
+    affine: np.ndarray[Any, Any],
+    truth: np.ndarray[Any, Any],
+    other: np.ndarray[Any, Any],
+    mm: float = 1e-3,
 ) -> float:
     """Return the largest difference of two volumes sample by sample in the world; infinite where grids differ.
 
     `volume` (z, y, x) lies at `affine` (array order); `truth` (x, y, z) at `other` (x, y, z order); both LPS.
     """
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in volume.shape], indexing="ij"), axis=-1).reshape(-1, 3)
-    world = index @ affine[:3, :3].T + affine[:3, 3]
+    # Both grids are affine: where their corners agree, all samples do, and one is the other with axes reordered and flipped.
+    corners = np.array(list(itertools.product(*[(0, n - 1) for n in volume.shape])), float)
+    world = corners @ affine[:3, :3].T + affine[:3, 3]
     place = (world - other[:3, 3]) @ np.linalg.inv(other[:3, :3]).T
     nearest = np.rint(place).astype(int)
     off = np.linalg.norm((place - nearest) @ other[:3, :3].T, axis=1)
-    if off.max() > 1e-3 or (nearest < 0).any() or (nearest >= truth.shape).any() or volume.size != truth.size:
+    if off.max() > mm or (nearest < 0).any() or (nearest >= truth.shape).any() or volume.size != truth.size:
         return float("inf")
-    return float(np.abs(volume.reshape(-1).astype(float) - truth[tuple(nearest.T)].astype(float)).max())
+    steps = [nearest[4 >> k] - nearest[0] for k in range(3)]  # how far the corner at the end of each of our axes lies in theirs
+    free = [axis for axis in range(3) if not any(step[axis] for step in steps)]
+    order = [int(np.argmax(np.abs(step))) if step.any() else free.pop() for step in steps]
+    if sorted(order) != [0, 1, 2]:
+        return float("inf")
+    turned = truth.transpose(order)
+    turned = turned[tuple(slice(None, None, -1 if step[axis] < 0 else 1) for step, axis in zip(steps, order, strict=True))]
+    if turned.shape != volume.shape:
+        return float("inf")
+    if volume.dtype == turned.dtype and np.array_equal(volume, turned):
+        return 0.0
+    return float(np.abs(volume.astype(float) - turned.astype(float)).max())
 
 
 def ct_slice(z: float, pixels: np.ndarray[Any, Any] | None = None, **changes: Any) -> Dataset:
