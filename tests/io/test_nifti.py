@@ -349,3 +349,20 @@ def test_a_fault_at_any_step_leaves_nothing(name: str, tmp_path: Path) -> None:
 def test_other_suffixes_are_not_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError):
         nifti.write(Image(np.zeros((4, 5, 6)), ("z", "y", "x"), AXIAL), tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.img"])
+def test_analyze_is_read_without_a_claim_about_sides(tmp_path: Path, name: str) -> None:
+    voxels = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    nib.save(nib.AnalyzeImage(voxels, np.diag([2.0, 3.0, 4.0, 1.0])), tmp_path / "a.img")
+    (item,) = nifti.inspect(tmp_path / name, Budget())
+    image = item.load()
+    assert np.array_equal(image.array, voxels.T) and image.geometry.spacing == (4.0, 3.0, 2.0)
+    assert any("Left and right" in p.consequence for p in item.problems)
+
+
+def test_an_analyze_header_in_a_nifti_file_is_damage(tmp_path: Path) -> None:
+    nib.save(nib.AnalyzeImage(np.zeros((3, 4, 5), np.int16), np.eye(4)), tmp_path / "a.img")
+    (tmp_path / "b.nii").write_bytes((tmp_path / "a.hdr").read_bytes() + (tmp_path / "a.img").read_bytes())
+    with pytest.raises(FormatError, match="magic"):
+        nifti.inspect(tmp_path / "b.nii", Budget())

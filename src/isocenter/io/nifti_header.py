@@ -150,11 +150,8 @@ def parse(data: bytes, name: str) -> Header:
     f = _fields(data, version, order)
     magic = f["magic"]
     if magic[:3] not in ((b"n+1", b"ni1") if version == 1 else (b"n+2", b"ni2")):
-        if version == 1 and not magic.strip(b"\0"):
-            raise UnsupportedError(
-                f"{name}: an ANALYZE 7.5 header, which does not say which side is left: expected NIfTI; "
-                "convert it with a tool that knows where it came from."
-            )
+        if version == 1 and not magic.strip(b"\0") and name.lower().endswith((".hdr", ".hdr.gz", ".img", ".img.gz")):
+            return _analyze(f, order, name, wrong)
         raise wrong(f"magic {magic!r}", "b'n+1', b'ni1', b'n+2' or b'ni2'")
     shape = _shape(f["dim"], wrong)
     dtype, samples = _dtype(f["datatype"], f["bitpix"], order, name, wrong)
@@ -170,6 +167,21 @@ def parse(data: bytes, name: str) -> Header:
         np.array(f["srow"], np.float64).reshape(3, 4), offset, int(f["intent"]), float(f["toffset"]),
         single and bool(flag[:1].strip(b"\0")),
     )  # fmt: skip
+
+
+def _analyze(f: dict[str, Any], order: str, name: str, wrong: Any) -> Header:
+    """Return an ANALYZE 7.5 header: extents, type and voxel size in mm stand where NIfTI has them, and nothing else does.
+
+    Which side is left the format does not say: without qform and sform that becomes the problem it is.
+    """
+    shape = _shape(f["dim"], wrong)
+    dtype, samples = _dtype(f["datatype"], f["bitpix"], order, name, wrong)
+    offset = _offset(f["offset"], False, 1, wrong)
+    # SPM keeps a scale where ANALYZE has an unused field; a value that is no factor is left alone.
+    scale = float(f["slope"]) if math.isfinite(f["slope"]) and f["slope"] > 0 else 0.0
+    pixdim = (1.0, *(float(v) for v in f["pixdim"][1:]))
+    still = np.zeros((3, 4))
+    return Header(1, order, False, shape, dtype, samples, scale, 0.0, pixdim, 2, 0, (0.0,) * 6, 0, still, offset, 0, 0.0, False)
 
 
 def _shape(dim: Any, wrong: Any) -> tuple[int, ...]:
