@@ -13,7 +13,7 @@ from typing import Literal
 
 from isocenter.core.errors import BudgetError, ContentError, GeometryError, IsocenterError, UnsupportedError
 from isocenter.io.budget import Budget
-from isocenter.io.dicom import values
+from isocenter.io.dicom import measurements, registration, values
 from isocenter.io.dicom.colour import read_palette
 from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
 from isocenter.io.dicom.dicomdir import is_directory, listed_files
@@ -111,7 +111,7 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
         sop_class = uid(file.data, "SOPClassUID")
         if is_directory(file):
             return listed_files(file)
-        if sop_class == _RTSTRUCT or sop_class in _SEGMENTATIONS:
+        if sop_class in (_RTSTRUCT, registration.CLASS, *_SEGMENTATIONS, *measurements.CLASSES):
             derived.append(file)
         elif not has_pixels(file.data):
             refusals.append(_other(file, sop_class))
@@ -210,15 +210,20 @@ def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[lis
 
 
 def _derived(files: list[File], images: list[Item], budget: Budget, refusals: list[Refusal]) -> list[Item]:
-    """Return the items of structure sets and segmentations, on the grids of the images that came with them."""
+    """Return the items of structure sets, segmentations (on the grids of the images beside them), reports and registrations."""
     from isocenter.io.dicom.rtstruct import rtstruct_item
     from isocenter.io.dicom.seg import seg_item
 
     items = []
     for file in files:
         try:
-            if uid(file.data, "SOPClassUID") == _RTSTRUCT:
+            sop_class = uid(file.data, "SOPClassUID")
+            if sop_class == _RTSTRUCT:
                 items.append(rtstruct_item(file, images, budget))
+            elif sop_class == registration.CLASS:
+                items.extend(registration.registration_items(file))
+            elif sop_class in measurements.CLASSES:
+                items.append(measurements.measurements_item(file))
             else:
                 items.append(seg_item(file, images, budget))
         except IsocenterError as error:
