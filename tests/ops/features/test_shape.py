@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.ops.features.test_intensity import reference, volume
 
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.core.results import Features
 from isocenter.ops.features.shape import Shape
+from tests.ops.features.test_intensity import reference, volume
 
 TAGS = {
     "volume_mesh": "morph_volume",
