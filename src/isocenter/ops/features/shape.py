@@ -24,7 +24,11 @@ _SPACE = {
     "volume_mesh": ("RNU0", 3, "volume inside the surface mesh"),
     "volume_voxel": ("YEKZ", 3, "number of voxels times their volume"),
     "surface_area": ("C0JK", 2, "area of the surface mesh"),
-    "surface_area_smooth": ("", 2, "area by line crossings: that of a smooth body, which the steps of the mesh overstate by 8 % and more"),
+    "surface_area_smooth": (
+        "",
+        2,
+        "area by line crossings: that of a smooth body, which the steps of the mesh overstate by 8 % and more",
+    ),
     "surface_volume_ratio": ("2PR5", -1, "surface area over mesh volume"),
     "compactness_1": ("SKGS", 0, "volume over root of pi times area^1.5"),
     "compactness_2": ("BQWJ", 0, "36 pi volume^2 over area^3"),
