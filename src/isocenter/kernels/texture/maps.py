@@ -31,9 +31,10 @@ MAPPED: tuple[str, ...] = tuple(COOCCURRENCE)
 NEEDS_COUNT = frozenset({"inv_diff_norm", "inv_diff_mom_norm"})
 
 _JOINT = {"joint_max", "joint_entr", "energy", "info_corr1", "info_corr2"}
-_MARGINAL = {"info_corr1", "info_corr2"}
 _DIFFERENCE = {"diff_entr"}
 _SUM = {"sum_entr"}
+_INVERSE = {"inv_diff", "inv_diff_norm", "inv_diff_mom", "inv_diff_mom_norm", "inv_var"}
+_POWERS = {"sum_var", "clust_tend", "clust_shade", "clust_prom"}
 
 
 def texture_maps(
@@ -76,7 +77,7 @@ def texture_maps(
     window, pairs, ends = _pairs(radius, distance, flat)
     wanted = np.array([MAPPED.index(name) for name in features], np.int64)
     names = set(features)
-    needs = np.array([bool(names & group) for group in (_JOINT, _MARGINAL, _DIFFERENCE, _SUM)])
+    needs = np.array([bool(names & group) for group in (_JOINT, _INVERSE, _DIFFERENCE, _SUM, _POWERS)])
     most = 2 * len(pairs) + 2
     table = np.array([0.0] + [n * math.log2(n) for n in range(1, most)])
     padded = np.zeros((stack.shape[0] + 2 * (0 if flat else radius), *(n + 2 * radius for n in stack.shape[1:])), np.int32)
@@ -221,6 +222,7 @@ def _gather(
     seen: Any, entries: int, marginal: Any, differences: Any, sums: Any,
 ) -> int:  # pragma: no cover - compiled  # fmt: skip
     """Add the pairs of one direction to the sums, and count equal ones; returns the number of different pairs so far."""
+    found = total = squares = products = apart = 0
     for p in range(begin, end):
         a, b = values[pairs[p, 0]], values[pairs[p, 1]]
         if a == 0 or b == 0:
@@ -229,20 +231,23 @@ def _gather(
         i, j = a - lowest, b - lowest
         k = abs(i - j)
         s = i + j
-        acc[0] += 1.0
-        acc[1] += s
-        acc[2] += i * i + j * j
-        acc[3] += i * j
-        acc[4] += k
-        acc[5] += inverse[0, k]
-        acc[6] += inverse[1, k]
-        acc[7] += inverse[2, k]
-        acc[8] += inverse[3, k]
-        if k > 0:
-            acc[9] += 1.0 / (k * k)
-        acc[10] += s * s
-        acc[11] += float(s) * s * s
-        acc[12] += float(s) * s * s * s
+        found += 1
+        total += s
+        squares += i * i + j * j
+        products += i * j
+        apart += k
+        if needs[1]:
+            acc[5] += inverse[0, k]
+            acc[6] += inverse[1, k]
+            acc[7] += inverse[2, k]
+            acc[8] += inverse[3, k]
+            if k > 0:
+                acc[9] += 1.0 / (k * k)
+        if needs[4]:
+            square = float(s) * s
+            acc[10] += square
+            acc[11] += square * s
+            acc[12] += square * square
         if needs[0]:
             one, two = ranks[pairs[p, 0]], ranks[pairs[p, 1]]
             marginal[one] += 1
@@ -257,6 +262,11 @@ def _gather(
             differences[k] += 1
         if needs[3]:
             sums[s] += 1
+    acc[0] += found
+    acc[1] += total
+    acc[2] += squares
+    acc[3] += products
+    acc[4] += apart
     return entries
 
 

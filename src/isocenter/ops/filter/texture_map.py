@@ -14,6 +14,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.texture.maps import MAPPED, NEEDS_COUNT, texture_maps
+from isocenter.kernels.texture.window_maps import WINDOWED, window_map
 
 __all__ = ["TextureMap"]
 
@@ -22,7 +23,7 @@ _MOST_LEVELS = 1_000_000
 
 
 class TextureMap(Filter):
-    """Map a co-occurrence (GLCM) feature: its value in the window around every sample, of a region or everywhere.
+    """Map a texture feature: its value in the window around every sample, of a region or everywhere.
 
     Samples outside the region, and those that are not finite, take part in no window; the map is 0 there and where a
     window holds no pair. With `start` given the map depends on the window alone and runs in tiles of bounded memory.
@@ -30,13 +31,15 @@ class TextureMap(Filter):
     Parameters
     ----------
     feature
-        IBSI name of a co-occurrence feature: ``contrast``, ``joint_entr``, ``corr``, ``inv_diff`` ...
+        IBSI name of a co-occurrence feature (``contrast``, ``joint_entr``, ``corr`` ...), or of runs (``rlm_sre`` ...),
+        zones (``szm_sze`` ...), dependences (``ngl_lde`` ...) or grey-tone differences (``ngt_coarseness`` ...).
     radius
         Samples from the middle of the window to its sides.
     distance
-        Samples between the two of a pair.
+        Samples between the two of a pair (co-occurrence alone).
     aggregation
-        ``average`` of the feature over the directions (13 in space, 4 in a plane), or ``merged`` matrices.
+        ``average`` of the feature over the directions (13 in space, 4 in a plane), or ``merged`` matrices; of co-occurrence
+        and runs, the others have no directions.
     bin_width
         Width of a bin of intensities, in the unit of the image; null where `bins` is given.
     bins
@@ -47,7 +50,7 @@ class TextureMap(Filter):
     References
     ----------
     Haralick, Shanmugam, Dinstein. Textural features for image classification. IEEE Trans. SMC 3 (1973) 610-621.
-    IBSI reference manual, arXiv:1612.07003, section 3.6 (LFYI).
+    IBSI reference manual, arXiv:1612.07003, sections 3.6 to 3.11.
     """
 
     dims: ClassVar[tuple[str, ...]] = ("yx", "zyx")
@@ -66,8 +69,8 @@ class TextureMap(Filter):
     @field_validator("feature")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in MAPPED:
-            raise ValueError(f"expected one of {', '.join(MAPPED)}")
+        if value not in MAPPED and value not in WINDOWED:
+            raise ValueError(f"expected one of {', '.join((*MAPPED, *WINDOWED))}")
         return value
 
     @model_validator(mode="after")
@@ -87,6 +90,9 @@ class TextureMap(Filter):
             cls(start=0.0),
             cls(feature="joint_entr", radius=2, bin_width=100.0, start=-50.0, aggregation="merged"),
             cls(feature="inv_diff_norm", bin_width=None, bins=16),
+            cls(feature="rlm_sre", bin_width=100.0, start=0.0),
+            cls(feature="szm_zs_entr", bin_width=100.0, start=0.0),
+            cls(feature="ngt_coarseness", bin_width=100.0, start=0.0),
         )
 
     def halo(self, geometry: Geometry) -> tuple[int, ...] | None:
@@ -127,13 +133,16 @@ class TextureMap(Filter):
         if not inside.all():
             context.note(f"{int((~inside).sum())} samples are not finite and took part in no window.")
         levels = self._levels(array, inside)
+        merged = self.aggregation == "merged"
+        if self.feature in WINDOWED:
+            return window_map(levels, self.feature, radius=self.radius, merged=merged, threads=context.threads)
         found = texture_maps(
             levels,
             int(levels.max()),
             [self.feature],
             radius=self.radius,
             distance=self.distance,
-            merged=self.aggregation == "merged",
+            merged=merged,
             threads=context.threads,
         )
         return found[0].reshape(array.shape)
