@@ -8,7 +8,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.provenance import Provenance
 
-__all__ = ["chest", "spots"]
+__all__ = ["chest", "retina", "slide", "spots"]
 
 
 def chest() -> Image:
@@ -37,4 +37,30 @@ def spots() -> Image:
         values = np.maximum(values, 12.0 + 150.0 / (1.0 + np.exp((np.hypot(y - cy, x - cx) - r) / 0.7)))
     values += 3.0 * np.random.default_rng(12).standard_normal(shape)
     image = Image(np.clip(np.rint(values), 0, 255).astype(np.uint8), ("y", "x"), Geometry.pixels(shape))
+    return image.replace(provenance=Provenance.read(image.digest, "example"))
+
+
+def retina() -> Image:
+    """Return a small colour photograph of a round field with a bright disc and a dark vessel."""
+    shape = (72, 72)
+    y, x = np.indices(shape, dtype=np.float64)
+    field = np.hypot(y - 36, x - 35) < 32
+    disc = 1.0 / (1.0 + np.exp((np.hypot(y - 36, x - 52) - 4.8) / 0.5))
+    vessel = np.exp(-(((y - 36 - 0.01 * (x - 35) ** 2) / 1.0) ** 2))
+    values = np.stack([150 + 90 * disc - 40 * vessel, 80 + 110 * disc - 45 * vessel, 40 + 60 * disc - 15 * vessel])
+    values = np.where(field, values, 4.0) + 2.0 * np.random.default_rng(13).standard_normal(values.shape)
+    names = ("red", "green", "blue")
+    image = Image(np.clip(np.rint(values), 0, 255).astype(np.uint8), ("c", "y", "x"), Geometry.pixels(shape), channels=names)
+    return image.replace(provenance=Provenance.read(image.digest, "example"))
+
+
+def slide() -> Image:
+    """Return a small stained section on a bright slide."""
+    shape = (64, 72)
+    y, x = np.indices(shape, dtype=np.float64)
+    tissue = (np.hypot((y - 30) / 20, (x - 34) / 24) < 1) & ~(np.hypot(y - 30, x - 40) < 3)
+    values = np.where(tissue, np.array([190.0, 110.0, 170.0])[:, None, None], 240.0)
+    values = values + 4.0 * np.random.default_rng(14).standard_normal(values.shape)
+    names = ("red", "green", "blue")
+    image = Image(np.clip(np.rint(values), 0, 255).astype(np.uint8), ("c", "y", "x"), Geometry.pixels(shape), channels=names)
     return image.replace(provenance=Provenance.read(image.digest, "example"))
