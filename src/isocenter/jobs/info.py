@@ -8,6 +8,8 @@ from typing import Any
 
 from isocenter.core.errors import ContentError, IsocenterError, MissingInputError
 from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap
 from isocenter.io import door
 from isocenter.io.inventory import Item, Refusal
 from isocenter.jobs.options import parse_repair
@@ -121,7 +123,7 @@ def _describe(item: Item, value: Any, root: Path) -> ItemInfo:
     notes = getattr(getattr(value, "provenance", None), "notes", ())
     problems = [p.sentence() for p in item.problems]
     problems += [note for note in notes if not any(note in p for p in problems)]
-    data = {
+    data: dict[str, Any] = {
         "name": item.name,
         "kind": item.kind,
         "format": item.format,
@@ -138,7 +140,23 @@ def _describe(item: Item, value: Any, root: Path) -> ItemInfo:
         "problems": problems,
         "digest": getattr(value, "digest", None),
     }
+    if item.format == "dicom":
+        from isocenter.io.dicom.lint import lint  # what DICOM needs is loaded where there is some
+
+        found = lint(item.paths, _plane(value))
+        facts.append(("identifies", found.sentence()))
+        data["identifying"] = found.to_dict()
     return ItemInfo(title, tuple(facts), stack_picture(grid) if grid is not None else "", tuple(problems), data)
+
+
+def _plane(value: Any) -> Any:
+    """Return one picture of what was read, the middle one of its planes; None where it is no picture."""
+    if not isinstance(value, Image) or isinstance(value, LabelMap) or value.dims[-2:] != ("y", "x"):
+        return None
+    array = value.array
+    for name in value.dims[:-2]:
+        array = array.max(axis=0) if name == "c" else array[len(array) // 2]
+    return array
 
 
 def _geometry_facts(grid: Geometry) -> list[tuple[str, str]]:
