@@ -94,7 +94,7 @@ def test_read_labels(name: str, array: Any, fault: str | None, tmp_path: Path) -
 
 
 def test_other_nouns_by_suffix(tmp_path: Path) -> None:
-    mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+    mesh = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.array([[0, 1, 2]]))
     iso.write(mesh, tmp_path / "a.glb")
     iso.write(iso.Scores({"dice": iso.Score(0.5)}), tmp_path / "a.csv")
     iso.write(mesh, tmp_path / "a.isocenter")

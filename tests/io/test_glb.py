@@ -48,7 +48,7 @@ def test_what_is_no_mesh(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError):
         write_meshes([object()], tmp_path / "a.glb")  # type: ignore[list-item]  # what the test is about
     with pytest.raises(ContentError):
-        write_meshes([Mesh(np.zeros((0, 3)), np.zeros((0, 3)))], tmp_path / "a.glb")
+        write_meshes([Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int64))], tmp_path / "a.glb")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -284,9 +284,11 @@ def test_levels_become_a_pyramid(tmp_path: Path, version: Any) -> None:
     coarse = fine[:, ::2, ::2]
     first = Geometry.regular((600, 500), (0.0005, 0.00025), (1.0, 2.0, 3.0))
     second = Geometry.regular((300, 250), (0.001, 0.0005), (1.0, 2.0, 3.0))
-    levels = tuple(
-        Level(g, lambda r, a=a: a[:, r[0][0] : r[0][1], r[1][0] : r[1][1]]) for g, a in ((first, fine), (second, coarse))
-    )
+
+    def reader(array: Any) -> Any:
+        return lambda r: array[:, r[0][0] : r[0][1], r[1][0] : r[1][1]]
+
+    levels = tuple(Level(g, reader(a)) for g, a in ((first, fine), (second, coarse)))
     path = tmp_path / "s.ome.zarr"
     ome_zarr.write(Pyramid(levels, ("c", "y", "x"), "SM", None, ("red", "green", "blue")), path, version)
     (item,) = door.inspect(path).items

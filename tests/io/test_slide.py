@@ -148,7 +148,7 @@ def test_any_region_of_a_huge_slide_takes_little_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("at", "value"), [("offset", 1 << 40), ("offset", 2**64 - 1), ("count", 0), ("count", 2**64 - 1)])
 def test_one_tile_that_leads_outside_is_found_from_the_list(tmp_path: Path, at: str, value: int) -> None:
     path = tmp_path / "s.tif"
-    places = {}
+    places: dict[str, Any] = {}
     write_slide(path, 20_000, places=places)
     with path.open("r+b") as handle:
         handle.seek(places[at] + 8 * 4321)

@@ -22,7 +22,8 @@ from isocenter.core.transform import Affine, Chain, Displacement, Identity
 from isocenter.io import seam, store
 
 RNG = np.random.default_rng(3)
-GRID = Geometry((3, 4, 5), [[0.1, 0.2, 0.9, 5.5], [0.3, 1.1, 0.0, -7.25], [2.5, 0.0, 0.1, 1 / 3], [0, 0, 0, 1]], "1.2.3")
+AFFINE = np.array([[0.1, 0.2, 0.9, 5.5], [0.3, 1.1, 0.0, -7.25], [2.5, 0.0, 0.1, 1 / 3], [0, 0, 0, 1]])
+GRID = Geometry((3, 4, 5), AFFINE, "1.2.3")
 ORIGIN = Provenance(
     (Source("sha256:ab", "dicom", ("a note",)),),
     (StepRecord("denoise.median", "1", {"radius": 2, "weights": [0.1, None]}, ("sha256:cd",), 7, ("flag",)),),
@@ -50,12 +51,12 @@ NOUNS: dict[str, Any] = {
     "mask_stack": MaskStack(np.stack([LABELS > 0, LABELS > 1]), ("z", "y", "x"), GRID, TABLE, ORIGIN),
     "points": Points(RNG.normal(size=(4, 3)), ("a", "b", "c", "d"), np.arange(4.0), "1.2", ORIGIN),
     "points_empty": Points(np.zeros((0, 3))),
-    "boxes": Boxes([[[0, 0, 0], [1, 2, 3]]], ("lesion",), [0.5], None, ORIGIN),
+    "boxes": Boxes(np.array([[[0.0, 0, 0], [1, 2, 3]]]), ("lesion",), np.array([0.5]), None, ORIGIN),
     "contours": Contours(
         "GTV", (Contour(RNG.normal(size=(5, 3))), Contour(RNG.normal(size=(2, 3)), False)), (9, 8, 7), "1.2", ORIGIN
     ),
     "contours_empty": Contours("none", ()),
-    "mesh": Mesh(RNG.normal(size=(4, 3)), [[0, 1, 2], [0, 2, 3]], "lung", (1, 2, 3), "1.2", ORIGIN),
+    "mesh": Mesh(RNG.normal(size=(4, 3)), np.array([[0, 1, 2], [0, 2, 3]]), "lung", (1, 2, 3), "1.2", ORIGIN),
     "signal": Signal(RNG.normal(size=(2, 100)), 256.0, ("Fz", "Cz"), "uV", -0.5, ORIGIN),
     "raw": Raw(
         RNG.normal(size=(2, 8)) + 1j,

@@ -37,7 +37,7 @@ def located(path: Path) -> Pixels:
 @pytest.mark.parametrize("uid", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
 def test_lossless_codecs_give_back_what_was_put_in(tmp_path: Path, uid: pydicom.uid.UID, kind: type) -> None:
-    array = (RAMP % 251).astype(kind) - (100 if kind is np.int16 else 0)
+    array: Any = (RAMP % 251).astype(kind) - (100 if kind is np.int16 else 0)
     found, _ = stored(located(compressed(tmp_path, uid, array.astype(kind))))
     assert found.dtype == kind and np.array_equal(found[0], array)
 

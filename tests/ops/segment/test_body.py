@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.ops.features.test_intensity import volume
 
 from isocenter.core.errors import ContentError, GeometryError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.ops.segment.body import Body
 from isocenter.testing.phantoms.chest_ct import chest_ct
+from tests.ops.features.test_intensity import volume
 
 
 def dice(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
