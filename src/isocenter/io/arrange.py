@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.operation import Spec
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.labelling import as_labels
+from isocenter.io.layouts.bids import Entities, entities
 from isocenter.io.text import one_line, slot_name, stem, unique
 from isocenter.io.zarr_store import MARKS
 
@@ -208,6 +210,50 @@ def _arrange_files(items: Sequence[Item]) -> list[Item]:
     return result
 
 
+def _arrange_bids(items: Sequence[tuple[Item, Entities]]) -> list[Item]:
+    """Return the files of BIDS datasets as one case for each session; masks of derivatives join the image they fit."""
+    sessions: dict[tuple[Path, str, str], list[tuple[Item, Entities]]] = {}
+    for item, said in items:
+        sessions.setdefault((said.root, said.subject, said.session), []).append((item, said))
+    used: set[str] = set()
+    result: list[Item] = []
+    for (root, subject, _), rows in sessions.items():
+        images = [_stated(item, said) for item, said in rows if not _is_mask(item, said)]
+        members = list(images)
+        for item, said in rows:
+            if _is_mask(item, said):
+                fits = not images or any(_same_grid(item.spec, image.spec) for image in images)
+                note = Problem("The mask lies on the grid of no image of its session.", "It may be of another space.")
+                kept = item if fits else dataclasses.replace(item, problems=(*item.problems, note))
+                members.append(as_mask(kept, slot_name(said.label or said.suffix, "mask")))
+        key = unique(_content_key(members[0]), used)
+        # Labels of subjects are codes; their digest joins the sessions of one without telling it.
+        patient = "bids:" + hashlib.sha256(os.fsencode(root) + b"\0" + subject.encode()).hexdigest()
+        result += [dataclasses.replace(item, group=key, patient=item.patient or patient) for item in members]
+    return result
+
+
+def _is_mask(item: Item, said: Entities) -> bool:
+    return item.kind == "labels" or (item.kind == "image" and said.mask)
+
+
+def _stated(item: Item, said: Entities) -> Item:
+    """Return an image under its suffix, with the modality of its data type where its format does not say one."""
+    if item.kind != "image":
+        return item
+    name = slot_name(said.suffix, "image")
+    if item.spec.modality or said.modality is None:
+        return dataclasses.replace(item, name=name)
+    note = Problem(f"The file does not say its modality; {said.modality} is taken from its folder (BIDS).")
+    return dataclasses.replace(
+        item,
+        name=name,
+        spec=item.spec.replace(modality=said.modality),
+        load=_Named(item, said.modality),
+        problems=(*item.problems, note),
+    )
+
+
 def _named(file: _File, count: int) -> Item:
     item = file.item
     if item.kind != "image":
@@ -269,7 +315,9 @@ def arrange(items: Sequence[Item]) -> tuple[Item, ...]:
         As the format modules give them; those with a group (DICOM) keep it.
     """
     grouped = [item for item in items if item.group]
-    grouped += _arrange_files([item for item in items if not item.group])
+    loose = [(item, entities(_subject(item))) for item in items if not item.group]
+    grouped += _arrange_bids([(item, said) for item, said in loose if said is not None])
+    grouped += _arrange_files([item for item, said in loose if said is None])
     by_group: dict[str, list[Item]] = {}
     for item in grouped:
         by_group.setdefault(item.group, []).append(item)
