@@ -132,6 +132,11 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
         If it cannot be used, with the reason.
     """
     dtype, shape, fortran, start = _header(path)
+    if dtype.kind == "c":
+        raise UnsupportedError(
+            f"{path.name}: complex samples that do not say how they were acquired: expected real ones; make an isocenter.Raw of "
+            "them in Python, with its axes and trajectory."
+        )
     if dtype.kind not in "iuf":
         raise UnsupportedError(
             f"{path.name}: an array of type {dtype}: expected whole or real numbers; objects are never unpickled."
