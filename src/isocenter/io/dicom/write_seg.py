@@ -232,6 +232,11 @@ def _segmentation(
     series_number: int,
 ) -> Dataset:
     date, time = moment(identity)
+    plane = pixels.shape[1] * pixels.shape[2]
+    if plane < 8:  # highdicom shifts the bits of frames that do not fill a byte
+        raise ContentError(
+            f"Planes of {plane} samples are not written as DICOM SEG: expected at least 8; write NIfTI or NRRD instead."
+        )
     try:
         made: Dataset = highdicom.seg.Segmentation(
             source_images=headers,
