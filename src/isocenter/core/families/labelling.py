@@ -88,9 +88,13 @@ class Segmenter(OnImages):
 
 
 class Editor(OnImages):
-    """LabelMap -> LabelMap: corrections that replay."""
+    """LabelMap -> LabelMap: corrections that replay.
+
+    ``creates`` is set by editors that draw: they may label what was empty.
+    """
 
     family: ClassVar[str] = "Editor"
+    creates: ClassVar[bool] = False
 
     def __call__(self, labels: LabelMap, /, *, seed: int = 0, threads: int | None = None) -> LabelMap:
         """Return the edited labels: same grid; values keep their meaning unless `table` says otherwise."""
@@ -111,6 +115,7 @@ class Editor(OnImages):
         """Return the spec of the edited labels."""
         if specs[0].kind != "LabelMap":
             raise ContentError(f"{self.name} edits labels, but would be given {specs[0].kind}: expected a label map.")
+        self.check_image(specs[0])
         return specs[0]
 
 
