@@ -8,7 +8,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.provenance import Provenance
 
-__all__ = ["chest", "retina", "slide", "spots"]
+__all__ = ["airways", "chest", "retina", "slide", "spots"]
 
 
 def chest() -> Image:
@@ -63,4 +63,22 @@ def slide() -> Image:
     values = values + 4.0 * np.random.default_rng(14).standard_normal(values.shape)
     names = ("red", "green", "blue")
     image = Image(np.clip(np.rint(values), 0, 255).astype(np.uint8), ("c", "y", "x"), Geometry.pixels(shape), channels=names)
+    return image.replace(provenance=Provenance.read(image.digest, "example"))
+
+
+def airways() -> Image:
+    """Return the chest with a trachea that forks into two bronchi, on finer slices."""
+    shape, spacing = (40, 50, 64), (5.0, 4.0, 4.0)
+    z, y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True))
+    superior, posterior, left = np.meshgrid(z, y, x, indexing="ij")
+    hu = np.full(shape, -1000.0)
+    hu[(left / 120.0) ** 2 + (posterior / 92.0) ** 2 < 1.0] = 40.0
+    for side in (-58.0, 58.0):
+        hu[((left - side) / 38.0) ** 2 + (posterior / 62.0) ** 2 + (superior / 80.0) ** 2 < 1.0] = -830.0
+    aside = np.where(superior > 10.0, np.abs(left), np.abs(np.abs(left) - 0.5 * (10.0 - superior)))
+    tube = (np.hypot(aside, posterior - 5.0) < 9.0) & (superior > -15.0)
+    hu[tube] = -990.0
+    hu += 8.0 * np.random.default_rng(16).standard_normal(shape)
+    geometry = Geometry.regular(shape, spacing, origin=(x[0], y[0], z[0]))
+    image = Image(np.rint(hu).astype(np.int16), ("z", "y", "x"), geometry, modality="CT", quantity="HU")
     return image.replace(provenance=Provenance.read(image.digest, "example"))
