@@ -140,6 +140,26 @@ def apply(
 
 
 @app.command()
+def segment(
+    inputs: Inputs,
+    name: Annotated[str, typer.Option("--with", help="Segmenter, for instance lungs; list them with: isocenter ops segment")],
+    out: Out,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be repeated.")] = None,
+    repair: RepairOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+) -> None:
+    """Segment with one segmenter: labels, a report that shows them, lineage, and what to look at twice."""
+    from isocenter.cli import show
+    from isocenter.jobs import segment as job
+    from isocenter.jobs.options import Options, parse_repair
+
+    options = Options(repair=parse_repair(repair), seed=seed)
+    summary = job.segment(inputs, name, out, settings=settings or [], options=options)
+    show.summary(summary)
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
 def convert(
     input: Input,
     output: Annotated[str, typer.Argument(help="File to write; its ending names the format. A folder for DICOM (ends in /).")],
