@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.metadata
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -81,10 +82,21 @@ class Entry:
         node = self._class
         return (ast.get_docstring(node) or "") if node is not None else ""
 
+    @cached_property
+    def _summary(self) -> str:
+        """The first line of the docstring, found in the text: parsing every file would take most of a listing's time."""
+        if self.path is not None:
+            wanted = class_name(self.name.rsplit(".", 1)[-1])
+            text = self.path.read_text(encoding="utf-8")
+            found = re.search(rf'^class {wanted}\([^)]*\):\s*\n\s+"""([^"\\\n]+)(?:"""|$)', text, re.MULTILINE)
+            if found is not None:
+                return found.group(1).strip()
+        return self._doc.split("\n", 1)[0].strip()
+
     @property
     def summary(self) -> str:
         """First line of the class's docstring."""
-        return self._doc.split("\n", 1)[0].strip()
+        return self._summary
 
     @property
     def doc(self) -> str:
