@@ -37,6 +37,14 @@ def nibabel_grid(image: Any) -> np.ndarray[Any, Any]:
     return (LPS @ image.affine)[:, [2, 1, 0, 3]]
 
 
+def _fits_quaternion(geometry: Geometry) -> bool:
+    """Return whether the part of the quaternion that is not stored is well above what rounding leaves."""
+    turn = (LPS[:3, :3] @ geometry.direction)[:, [2, 1, 0]]
+    if np.linalg.det(turn) < 0:
+        turn = turn * [1.0, 1.0, -1.0]
+    return bool((1.0 + np.trace(turn)) / 4.0 > 1e-4)
+
+
 # -- round trips ------------------------------------------------------------------------------------------
 
 
@@ -56,7 +64,8 @@ def test_written_files_read_the_same_here_and_in_nibabel(image: Image, tmp_path:
     if code:  # where a qform is written it says what the sform says
         grid = (LPS @ quaternion)[:, [2, 1, 0, 3]]
         assert Geometry(image.geometry.shape, grid).matches(image.geometry, mm=1e-3)
-    assert bool(code) or not image.geometry.is_orthogonal
+    # Near half a turn 32 bits cannot hold the rotation, and on a large grid they round too far: then there is the sform alone.
+    assert bool(code) or not image.geometry.is_orthogonal or not _fits_quaternion(image.geometry)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

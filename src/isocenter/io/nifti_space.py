@@ -41,6 +41,17 @@ def _columns(matrix: FloatArray, dims: Sequence[str]) -> FloatArray:
     return matrix[:, [*["xyz".index(d) for d in dims if d in SPATIAL], 3]]
 
 
+def _rotation(a: float, b: float, c: float, d: float) -> FloatArray:
+    """Return the rotation matrix of a unit quaternion."""
+    return np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+
+
 def _qform(header: Header, name: str) -> FloatArray:
     """Return the 4 x 4 matrix (RAS) of the quaternion form."""
     b, c, d, x, y, z = header.quaternion
@@ -59,11 +70,7 @@ def _qform(header: Header, name: str) -> FloatArray:
     else:
         a = (1.0 - norm) ** 0.5
     matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
-        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
-        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
-    ]
+    matrix[:3, :3] = _rotation(a, b, c, d)
     matrix[:3, :3] *= steps * [1.0, 1.0, -1.0 if header.pixdim[0] < 0 else 1.0]
     matrix[:3, 3] = x, y, z
     return matrix
@@ -246,7 +253,11 @@ def from_grid(geometry: Geometry) -> Space:
     b, c, d = _quaternion(u @ vt)
     quaternion = (b, c, d, *[float(v) for v in matrix[:3, 3]])
     a, e, f = (float(s) for s in steps)
-    # The nearest rotation serves only where no corner moves by more than the tolerance.
-    ends = np.abs(u @ vt - rotation) @ (steps * [max(1, n) for n in (*geometry.shape[::-1], 1, 1)[:3]])
-    exact = bool((ends < TOLERANCE / 4).all())
+    # The qform serves only where no corner moves by more than the tolerance as a reader will see it: stored in 32 bits,
+    # and near half a turn the part that is not stored is what rounding leaves of it, or nothing.
+    stored = [float(np.float32(v)) for v in (b, c, d)]
+    rest = max(0.0, 1.0 - sum(v * v for v in stored)) ** 0.5
+    seen = [_rotation(rest, *stored), *([_rotation(0.0, *stored)] if rest * rest < 4e-7 else [])]
+    reach = steps * [max(1, n) for n in (*geometry.shape[::-1], 1, 1)[:3]]
+    exact = all(bool((np.abs(one - rotation) @ reach < TOLERANCE / 2).all()) for one in seen)
     return Space((sign, a, e, f), 1 if exact else 0, quaternion if exact else (0.0,) * 6, 1, matrix[:3])
