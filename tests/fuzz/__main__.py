@@ -29,7 +29,7 @@ def main() -> int:
         for one in pool.map(part, [given.seed] * given.workers, bounds[:-1], bounds[1:], [given.seconds] * given.workers):
             total.done, total.read, total.refused = total.done + one.done, total.read + one.read, total.refused + one.refused
             total.seconds, total.slowest = max(total.seconds, one.seconds), max(total.slowest, one.slowest)
-            total.peak_mib = max(total.peak_mib, one.peak_mib)
+            total.taken_mib = max(total.taken_mib, one.taken_mib)
             total.findings += one.findings
             total.damaged += one.damaged
     sys.stdout.write(f"seed {given.seed}, numbers {given.start} and up\n{total}\n")

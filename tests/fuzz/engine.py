@@ -56,6 +56,8 @@ class Report:
         Inputs looked at; of these, how many gave something to load, and how many none.
     findings
         Crashes, hangs and uncaught exceptions.
+    taken_mib
+        The most that a child took above what it was forked with.
     damaged
         How often the last border had to put an exception of a library into words: kind -> count.
     """
@@ -65,14 +67,14 @@ class Report:
     refused: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
-    peak_mib: float = 0.0
+    taken_mib: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     damaged: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         lines = [
             f"{self.done} inputs in {self.seconds:.0f} s ({self.done / max(self.seconds, 1e-9):.0f} a second): {self.read} read, "
-            f"{self.refused} refused, slowest {self.slowest:.2f} s, peak {self.peak_mib:.0f} MiB, {len(self.findings)} findings"
+            f"{self.refused} refused, slowest {self.slowest:.2f} s, {self.taken_mib:.0f} MiB taken, {len(self.findings)} findings"
         ]
         lines += [f"  {f.name} {f.number}: {f.what}" for f in self.findings]
         lines += [f"  put into words at the last border {count} times: {kind}" for kind, count in self.damaged.most_common(20)]
@@ -146,8 +148,7 @@ class Fuzzer:
         if hung:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-        status, usage = _reaped(pid)
-        report.peak_mib = max(report.peak_mib, usage)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if number < stop:
             what = f"hung for more than {SECONDS:g} s" if hung else f"ended the process (status {status})"
             report.findings.append(Finding(number, self.input(number)[0], what))
@@ -157,6 +158,7 @@ class Fuzzer:
 
     def _count(self, answer: dict[str, Any], report: Report) -> None:
         report.done += 1
+        report.taken_mib = max(report.taken_mib, answer["taken"])
         report.slowest = max(report.slowest, answer["seconds"])
         report.read += answer["read"]
         report.refused += not answer["read"]
@@ -165,6 +167,7 @@ class Fuzzer:
             report.findings.append(Finding(answer["number"], answer["name"], answer["raised"]))
 
     def _child(self, start: int, stop: int, pipe: int) -> None:
+        held = _resident()  # all that the parent has loaded: no work of the inputs
         with open("/proc/self/statm", encoding="ascii") as handle:
             space = int(handle.read().split()[0]) * resource.getpagesize() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
@@ -190,6 +193,7 @@ class Fuzzer:
                 "damaged": damaged,
                 "raised": raised,
                 "seconds": time.monotonic() - began,
+                "taken": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - held,
             }
             os.write(pipe, json.dumps(answer).encode() + b"\n")
         atexit._run_exitfuncs()
@@ -257,9 +261,10 @@ def _lines(descriptor: int, patience: float) -> Iterator[bytes]:
         yield from whole
 
 
-def _reaped(pid: int) -> tuple[int, float]:
-    _, status, usage = os.wait4(pid, 0)
-    return os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024
+def _resident() -> float:
+    """Return what this process holds, in MiB."""
+    with open("/proc/self/statm", encoding="ascii") as handle:
+        return int(handle.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def scratch() -> Path:

@@ -22,7 +22,7 @@ def test_two_thousand_mutations_crash_hang_and_raise_nothing(fuzzer: Fuzzer) -> 
     report = fuzzer.run(0, 2000)
     assert report.findings == [], str(report)
     assert report.done == 2000 and report.read > 300 and report.refused > 1000, str(report)
-    assert report.peak_mib < 1024, str(report)
+    assert 0 < report.taken_mib < 256, str(report)
 
 
 def test_every_mutation_can_be_made_again(fuzzer: Fuzzer) -> None:
