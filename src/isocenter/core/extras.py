@@ -11,11 +11,12 @@ __all__ = ["EXTRAS", "require"]
 
 #: Extra -> the import names it brings.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "deep": ("torch", "monai", "safetensors", "onnx", "sklearn"),
+    "deep": ("torch", "monai", "einops", "safetensors", "onnx", "onnxruntime", "onnxscript", "sklearn"),
     "web": ("django", "ninja"),
     "render": ("vtk", "pyvista"),
     "wsi": ("openslide", "imagecodecs", "zarr"),
     "video": ("av",),
+    "raw": ("h5py",),
     "dicom-net": ("pynetdicom", "dicomweb_client"),
     "federated": ("flwr",),
     "parquet": ("pyarrow",),
