@@ -1,0 +1,118 @@
+"""What a data set of this size can show, said before anybody reads the scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from isocenter.core.errors import ParameterError
+from isocenter.kernels.bootstrap import auc_interval, proportion_interval
+
+__all__ = ["SampleSize", "classification_size", "regression_size"]
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """What can and cannot be shown.
+
+    Attributes
+    ----------
+    n, fewest
+        Independent cases, and those of the rarest class (all for a regression).
+    half_width
+        Half of the 95 % interval that a result of the assumed height would have.
+    detectable
+        The smallest difference between two models of this height that 80 % of such studies would find.
+    events_per_parameter
+        Cases of the rarest class for each quantity that the model fits; NaN where that is not known.
+    sentences
+        The consequences in words; the first is always there.
+    """
+
+    n: int
+    fewest: int
+    half_width: float
+    detectable: float
+    events_per_parameter: float
+    sentences: tuple[str, ...]
+
+
+def classification_size(
+    counts: dict[str, int], parameters: int | None = None, auc: float = 0.85, correlation: float = 0.5
+) -> SampleSize:
+    """Say what a classification study of this size can show.
+
+    Parameters
+    ----------
+    counts
+        Class -> independent patients.
+    parameters
+        Quantities that the model fits from the data (features offered, not features kept); None where that has no meaning.
+    auc
+        Assumed area under the ROC curve.
+    correlation
+        Assumed correlation of two models' areas on the same cases.
+
+    References
+    ----------
+    Riley et al. Calculating the sample size required for developing a clinical prediction model. BMJ 368 (2020) m441; Hanley and
+    McNeil. Radiology 148 (1983) 839-843 (areas on the same cases).
+    """
+    if len(counts) < 2 or min(counts.values()) < 1:
+        raise ParameterError(f"Classes {counts}: expected two classes or more with a patient each.")
+    n, fewest = sum(counts.values()), min(counts.values())
+    rare = min(counts, key=lambda k: (counts[k], k))
+    interval = auc_interval(auc, fewest, n - fewest)
+    half = (interval[1] - interval[0]) / 2 if interval else float("nan")
+    error = half / 1.959963984540054
+    detectable = float((1.959963984540054 + stats.norm.ppf(0.8)) * error * np.sqrt(2 * (1 - correlation)))
+    rate = proportion_interval(0.9 * fewest, fewest)
+    assert rate is not None
+    sentences = [
+        f"{n} patients, {fewest} of class '{rare}': an AUC of {auc:g} would be known to within {half:.2f}, a sensitivity of 90 % for "
+        f"'{rare}' to {100 * rate[0]:.0f} to {100 * rate[1]:.0f} %, and a second model would have to differ by about {detectable:.2f} "
+        "in AUC to be told apart."
+    ]
+    per = fewest / parameters if parameters else float("nan")
+    if parameters and per < 10:
+        sentences.append(
+            f"{parameters} quantities are fitted from {fewest} patients of the rarest class ({per:.2g} each, 10 or more are advised): "
+            "expect the score to fall on new data, whatever it is here."
+        )
+    if fewest < 30:
+        sentences.append(f"With {fewest} patients of class '{rare}' nothing can be said about its subgroups.")
+    return SampleSize(n, fewest, half, detectable, per, tuple(sentences))
+
+
+def regression_size(n: int, parameters: int | None = None, spread: float = 1.0, unit: str = "") -> SampleSize:
+    """Say what a regression study of this size can show.
+
+    Parameters
+    ----------
+    n
+        Independent patients.
+    parameters
+        As for `classification_size`.
+    spread
+        Standard deviation that the absolute errors are expected to have, in `unit`.
+    unit
+        Of the predicted number.
+    """
+    if n < 2:
+        raise ParameterError(f"A regression study of {n} patients: expected two or more.")
+    half = float(stats.t.ppf(0.975, n - 1) * spread / np.sqrt(n))
+    detectable = float((1.959963984540054 + stats.norm.ppf(0.8)) * spread / np.sqrt(n))
+    per = n / parameters if parameters else float("nan")
+    words = f" {unit}" if unit else ""
+    sentences = [
+        f"{n} patients: a mean absolute error would be known to within {half:.2g}{words}, and a second model would have to differ by "
+        f"about {detectable:.2g}{words} to be told apart."
+    ]
+    if parameters and per < 10:
+        sentences.append(
+            f"{parameters} quantities are fitted from {n} patients ({per:.2g} each, 10 or more are advised): expect the error to grow "
+            "on new data."
+        )
+    return SampleSize(n, n, half, detectable, per, tuple(sentences))
