@@ -58,9 +58,9 @@ def test_perfect_detection_of_few_is_not_certain() -> None:
 
 def test_overlap_of_boxes_and_nearness_of_points() -> None:
     iou = box_iou([[0, 0, 0, 2, 2, 2]], [[1, 0, 0, 3, 2, 2], [5, 5, 5, 6, 6, 6], [0, 0, 0, 2, 2, 2]])
-    np.testing.assert_allclose(iou, [[1 / 3, 0, 1]])
+    np.testing.assert_allclose(iou, [[1.0 / 3.0, 0.0, 1.0]])
     near = matches_by_distance([[0, 0, 0], [9, 0, 0]], [[3, 0, 0]], [4.0])
-    np.testing.assert_allclose(near, [[0.25], [0]])
+    np.testing.assert_allclose(near, [[0.25], [0.0]])
     assert matches_by_distance(np.zeros((0, 3)), [[1, 2, 3]], [1.0]).shape == (0, 1)
 
 

@@ -130,8 +130,8 @@ def _binary(w: FloatArray, y: npt.NDArray[np.int64], called: npt.NDArray[np.int6
         "precision": _ratio(tp, tp + fp),
         "npv": _ratio(tn, tn + fn),
         "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "auc_roc": np.asarray(auc_roc(positive, p[:, 1], w)),
-        "auc_pr": np.asarray(auc_pr(positive, p[:, 1], w)),
+        "auc_roc": auc_roc(positive, p[:, 1], w),
+        "auc_pr": auc_pr(positive, p[:, 1], w),
         "brier": (w @ (p[:, 1] - y) ** 2) / w.sum(axis=1),
         "ece": calibration_error(positive, p[:, 1], w),
     }
@@ -149,7 +149,7 @@ def _several(
             per["sensitivity"].append(_ratio(hit, w @ mine))
             per["precision"].append(_ratio(hit, w @ said))
             per["f1"].append(_ratio(2 * hit, w @ mine + w @ said))
-            per["auc_roc"].append(np.asarray(auc_roc(mine, p[:, k], w)))
+            per["auc_roc"].append(auc_roc(mine, p[:, k], w))
         # A class that a resample lacks would make the mean over classes undefined, or, left out, easier: undefined is honest.
         out = {
             "accuracy": (w @ (called == y)) / total,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,10 @@ def roc_curve(truth: npt.ArrayLike, score: npt.ArrayLike) -> tuple[FloatArray, F
     return rate, sensitivity, np.append(np.inf, value[order][last])
 
 
+@overload
+def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float: ...
+@overload
+def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray: ...
 def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> FloatArray | float:
     """Return the area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
 
@@ -89,6 +93,10 @@ def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike |
     return float(area[0]) if weights is None else area
 
 
+@overload
+def auc_pr(truth: npt.ArrayLike, score: npt.ArrayLike) -> float: ...
+@overload
+def auc_pr(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray: ...
 def auc_pr(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> FloatArray | float:
     """Return the area under the precision-recall curve as average precision: no interpolation between its steps.
 
