@@ -50,6 +50,8 @@ class NoiseModel:
         Standard deviation in the darkest and the brightest parts.
     strength
         Of the model: sigma, variance per unit of signal, coefficient of variation, or the fraction replaced.
+    misfit
+        Root mean square of what the model leaves unexplained of the logarithm of the noise, over levels of the signal.
     """
 
     name: str
@@ -57,6 +59,7 @@ class NoiseModel:
     dark: float
     bright: float
     strength: float
+    misfit: float = 0.0
 
 
 def finest_detail(array: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
@@ -145,7 +148,8 @@ def guess_noise(array: Array) -> NoiseModel:
     strength = float(np.exp(fits[name][1]))
     if name == "poisson":
         strength **= 2
-    return NoiseModel(name, strength if name == "rician" else sigma, dark, bright, strength)
+    misfit = float(np.sqrt(fits[name][0]))
+    return NoiseModel(name, strength if name == "rician" else sigma, dark, bright, strength, misfit)
 
 
 def _fit(logs: Array, shape: Array) -> tuple[float, float]:
