@@ -42,6 +42,8 @@ from isocenter.io.text import stem, terminal
 
 __all__ = ["Case", "cases", "inspect", "load_case", "open", "read", "read_labels", "read_study", "whole", "write"]
 
+#: Suffixes of formats that are written under others.
+_READ_ONLY = (".svs", ".hdr", ".img", ".nii.bz2", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 _ERRORS: dict[str, type[InputError]] = {
     "geometry": GeometryError, "budget": BudgetError, "unsupported": UnsupportedError, "content": ContentError,
     "format": FormatError,
@@ -239,7 +241,7 @@ class _Samples:
 def write(value: Any, path: str | Path) -> None:
     """Write a value in the format that the suffix names.
 
-    Images and labels: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.mhd``, ``.png``, ``.tif``, ``.ome.zarr``; meshes: ``.glb``;
+    Images and labels: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.mhd``, ``.png``, ``.tif``, ``.ome.zarr``, ``.mp4`` (for viewing); meshes: ``.glb``;
     features and scores: ``.csv``, ``.parquet``; signals: ``.csv``; anything: ``.isocenter``.
 
     Parameters
@@ -296,6 +298,4 @@ def write(value: Any, path: str | Path) -> None:
 
 
 def _endings(known: Iterable[formats.Format]) -> list[str]:
-    return [
-        suffix for one in known if one.writes for suffix in one.suffixes if suffix not in (".svs", ".hdr", ".img", ".nii.bz2")
-    ]
+    return [suffix for one in known if one.writes for suffix in one.suffixes if suffix not in _READ_ONLY]

@@ -47,6 +47,7 @@ FORMATS: tuple[Format, ...] = (
     Format("bitmap", (".bmp", ".webp"), writes=False),
     Format("ome_zarr", (".ome.zarr", ".zarr")),
     Format("edf", (".edf", ".bdf"), writes=False),
+    Format("video", (".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")),
     Format("npy", (".npy",), writes=False),
     Format("time_series", (), writes=False),
     Format("siemens_raw", (), writes=False),
@@ -57,7 +58,7 @@ FORMATS: tuple[Format, ...] = (
 KNOWN: dict[str, str] = {
     ".gii": "a GIFTI surface", ".svg": "a drawing (SVG), which may carry scripts", ".mnc": "a MINC image",
     ".par": "a Philips PAR/REC image", ".mgz": "a FreeSurfer image", ".mgh": "a FreeSurfer image", ".mat": "a MATLAB file",
-    ".h5": "an HDF5 file (ISMRMRD raw data are not read)", ".hdf5": "an HDF5 file", ".avi": "a video", ".mp4": "a video", ".mov": "a video",
+    ".h5": "an HDF5 file (ISMRMRD raw data are not read)", ".hdf5": "an HDF5 file",
     ".gif": "an animation (GIF)", ".pdf": "a document (PDF)", ".ndpi": "a whole slide", ".mrxs": "a whole slide",
     ".czi": "a microscope file", ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
     ".npz": "NumPy arrays without a geometry", ".csv": "a table without a time column", ".tsv": "a table without a time column",

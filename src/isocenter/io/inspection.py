@@ -14,8 +14,8 @@ from isocenter.core.errors import (
     ContentError,
     FormatError,
     GeometryError,
-    InputError,
     IsocenterError,
+    MissingExtraError,
     MissingInputError,
     UnsupportedError,
 )
@@ -29,8 +29,9 @@ from isocenter.io.text import terminal
 __all__ = ["inspect"]
 
 _Reason = Literal["geometry", "format", "budget", "content", "unsupported"]
-_REFUSALS: tuple[tuple[type[InputError], _Reason], ...] = (
+_REFUSALS: tuple[tuple[type[IsocenterError], _Reason], ...] = (
     (GeometryError, "geometry"), (BudgetError, "budget"), (UnsupportedError, "unsupported"), (ContentError, "content"),
+    (MissingExtraError, "unsupported"),
 )  # fmt: skip
 
 

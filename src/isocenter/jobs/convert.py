@@ -57,6 +57,8 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None, m
     path = Path(target)
     series = str(target).endswith("/") or path.is_dir() or not path.suffix
     lines = _write(value, path, series and path.suffix != ".zarr")  # a Zarr hierarchy is a folder too
+    if path.suffix.lower() == ".mp4":
+        lines.append("note: MP4 keeps pictures for viewing, with loss: values differ, the modality is not kept; measure in another format.")
     return [*lines, *[f"note: {problem.sentence()}" for problem in items[0].problems]]
 
 
