@@ -52,7 +52,8 @@ def stripe_strength(array: Array, contrast: float) -> tuple[float, float]:
     contrast
         As of `contrast_of`.
     """
-    rows, columns = [], []
+    rows: list[float] = []
+    columns: list[float] = []
     for plane in slices_of(array):
         sigma = robust_sigma(plane)
         for values, found in ((plane.T, rows), (plane, columns)):

@@ -127,5 +127,5 @@ def bias_variation(array: Array, mask: npt.NDArray[np.bool_] | None = None) -> f
     if not inside.any():
         return 0.0
     values = field[inside]
-    values = np.exp(np.clip(values - float(np.median(values)), -_MOST, _MOST))
-    return float(values.std() / values.mean())
+    factors = np.exp(np.clip(values - float(np.median(values)), -_MOST, _MOST))
+    return float(factors.std() / factors.mean())

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["coarse", "lung_share", "nucleus_like", "xray_chest_like"]
+__all__ = ["coarse", "fundus_like", "lung_share", "nucleus_like", "stained_like", "xray_chest_like"]
 
 
 def coarse(array: npt.NDArray[Any], spacing: Sequence[float], step: float = 4.0) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
@@ -120,3 +120,29 @@ def xray_chest_like(array: npt.NDArray[Any]) -> float:
         )
         best = max(best, min(1.0, max(0.0, depth)) * max(0.0, mirrored))
     return best
+
+
+def fundus_like(array: npt.NDArray[Any]) -> bool:
+    """Return whether a colour picture (red, green, blue first) shows a reddish disc on black."""
+    data = np.asarray(array, dtype=np.float32)
+    grey = data.mean(axis=0)
+    height, width = grey.shape
+    if min(height, width) < 64:
+        return False
+    middle = data[:, height // 3 : -(height // 3), width // 3 : -(width // 3)].mean(axis=(1, 2))
+    edge = max(4, min(height, width) // 30)
+    corners = [grey[:edge, :edge], grey[:edge, -edge:], grey[-edge:, :edge], grey[-edge:, -edge:]]
+    dark = max(float(c.mean()) for c in corners) < 0.2 * float(middle.mean())
+    seen = float((grey > 0.2 * float(middle.mean())).mean())
+    return dark and 0.4 < seen < 0.95 and float(middle[0]) > 1.2 * float(middle[2])
+
+
+def stained_like(array: npt.NDArray[Any]) -> bool:
+    """Return whether a colour picture (red, green, blue first) shows purple and pink on white: haematoxylin and eosin."""
+    data = np.asarray(array, dtype=np.float32)
+    top = float(np.percentile(data, 99.5))
+    if top <= 0 or min(data.shape[1:]) < 64:
+        return False
+    red, green, blue = data / top
+    tissue = np.minimum(red, blue) - green > 0.08  # both stains let red and blue pass more than green
+    return float(np.percentile(green, 95)) > 0.6 and float(tissue.mean()) > 0.1

@@ -17,11 +17,32 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from isocenter.kernels.finite import three_axes
 from isocenter.kernels.threads import kernel_input, run_rows
 
-__all__ = ["shrink_to_mean"]
+__all__ = ["keep_local_mean", "shrink_to_mean"]
+
+
+def keep_local_mean(before: npt.NDArray[Any], after: npt.NDArray[Any], radius: Sequence[int]) -> npt.NDArray[Any]:
+    """Return a filtered array with what the filter took off, on average over the box around each sample, given back.
+
+    The mirrored box hands out exactly what it gathers, so that the mean of the whole is that of the unfiltered array.
+
+    Parameters
+    ----------
+    before, after
+        Samples before and after a filter.
+    radius
+        Samples to each side, one per axis.
+    """
+    lost = before.astype(np.float64) - after
+    for axis, reach in enumerate(radius):
+        count = min(int(reach), before.shape[axis])  # a box wider than the image is the image
+        if count:
+            lost = ndimage.correlate1d(lost, np.full(2 * count + 1, 1.0 / (2 * count + 1)), axis=axis, mode="reflect")
+    return np.asarray((after + lost).astype(after.dtype))
 
 
 def shrink_to_mean(

@@ -200,7 +200,8 @@ def _level(
         system += np.eye(len(system)) * 1e-9 * float(np.trace(system))
         change = np.linalg.solve(system, slopes.T @ apart)
         turns = len(change) - n
-        matrix = matrix @ np.linalg.inv(rigid_matrix(change[:turns], change[turns:]))
+        step: Any = np.linalg.inv(rigid_matrix(change[:turns].tolist(), change[turns:].tolist()))
+        matrix = np.asarray(matrix @ step, dtype=np.float64)
         matrix[:n, :n] = _orthogonal(matrix[:n, :n])
         small = max(float(np.abs(change[:turns]).max(initial=0.0)) * reach, float(np.abs(change[turns:]).max()))
         if small < _DONE * min(spacing):

@@ -16,12 +16,26 @@ import numpy.typing as npt
 from isocenter.kernels.finite import three_axes
 from isocenter.kernels.threads import kernel_input, run_rows
 
-__all__ = ["speckle_diffusion"]
+__all__ = ["speckle_diffusion", "speckle_variation"]
 
 #: Step in time; stable up to 1 / (2 n) in n dimensions.
 _STEP = 0.15
 #: How fast the speckle that is left falls.
 _DECAY = 1.0 / 6.0
+
+
+def speckle_variation(array: npt.NDArray[Any]) -> float:
+    """Return the coefficient of variation that the evener blocks of an image have."""
+    sizes = [min(n, 7) for n in array.shape]
+    cut = tuple(slice(0, n // s * s) for n, s in zip(array.shape, sizes, strict=True))
+    split = [v for n, s in zip(array.shape, sizes, strict=True) for v in (n // s, s)]
+    order = [*range(0, 2 * len(sizes), 2), *range(1, 2 * len(sizes), 2)]
+    blocks = array[cut].reshape(split).transpose(order).reshape(-1, int(np.prod(sizes))).astype(np.float64)
+    means = blocks.mean(axis=1)
+    seen = means > 0.05 * float(means.max(initial=0.0))
+    ratios = blocks[seen].std(axis=1) / means[seen]
+    ratios = ratios[ratios > 0]
+    return float(np.quantile(ratios, 0.3)) if ratios.size else 0.0
 
 
 def speckle_diffusion(array: npt.NDArray[Any], variation: float, iterations: int, threads: int = 1) -> npt.NDArray[Any]:

@@ -21,6 +21,8 @@ def test_lee_equals_its_formula() -> None:
     variance = ndimage.uniform_filter(array**2, 5, mode="nearest") - mean**2
     signal = np.maximum((variance + mean**2) / (1 + 0.25**2) - mean**2, 0)
     expected = mean + signal / variance * (array - mean)
+    # What Lee's filter takes off, as it knows bright speckle for signal more often than dark, is given back.
+    expected += ndimage.uniform_filter(array - expected, 5, mode="reflect")
     found = Speckle(method="lee", variation=0.25)(Image(array, ("y", "x"), Geometry.pixels(array.shape))).array
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
@@ -35,14 +37,14 @@ def test_fully_developed_speckle_falls_and_a_border_stays() -> None:
     assert found[:, 33].mean() - found[:, 26].mean() > 120
 
 
-WON = [("srad", "phantom", 7.3), ("srad", "real", 12.9), ("lee", "phantom", 4.9), ("lee", "real", 11.2)]
+WON = [("srad", "phantom", 7.3), ("srad", "real", 12.9), ("lee", "phantom", 4.99), ("lee", "real", 11.5)]
 
 
 @pytest.mark.parametrize("method, which, least", WON)
 def test_wins_and_keeps_the_mean(method: str, which: str, least: float, shared: Shared) -> None:
     won, moved = gain(Speckle(method=method), which, shared, "speckle", 0.25)
     assert won >= least
-    assert abs(moved) < (0.008 if method == "lee" else 1e-5)
+    assert abs(moved) < 1e-5
 
 
 def test_a_compressed_scan_gets_smoother_inside_the_skull() -> None:

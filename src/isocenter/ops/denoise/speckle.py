@@ -12,9 +12,9 @@ from isocenter.core.families import Filter
 from isocenter.core.geometry import Geometry
 from isocenter.core.operation import Context
 from isocenter.kernels.finite import require_finite
-from isocenter.kernels.local_moments import shrink_to_mean
+from isocenter.kernels.local_moments import keep_local_mean, shrink_to_mean
 from isocenter.kernels.radii import not_negative, per_axis
-from isocenter.kernels.speckle import speckle_diffusion
+from isocenter.kernels.speckle import speckle_diffusion, speckle_variation
 
 __all__ = ["Speckle"]
 
@@ -25,8 +25,9 @@ class Speckle(Filter):
     For noise that grows in proportion to the signal. ``lee`` shrinks towards the local mean where the variation is that of
     speckle; ``srad`` diffuses there, step by step, and smooths more. The values are to be linear (envelope, amplitude) or the
     usual log-compressed grey; a texture that is itself the finding (liver grading) must not be filtered. With
-    speckle of 25 % diffusion wins 7.3 dB on the head phantom and 12.9 dB on a real T1 head and keeps the mean; Lee's filter
-    wins 4.9 and 11.2 dB and may darken the mean by up to 0.8 %. Values below 0 are refused.
+    speckle of 25 % diffusion wins 7.3 dB on the head phantom and 12.9 dB on a real T1 head; Lee's filter wins 4.9 and 11.5 dB.
+    Both keep the mean: what Lee's filter takes off, since it knows bright speckle for signal more often than dark, is given
+    back on average over its box. Values below 0 are refused.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class Speckle(Filter):
     Yu, Acton. Speckle reducing anisotropic diffusion. IEEE Trans. Image Process. 11 (2002) 1260-1270.
     """
 
+    version: ClassVar[str] = "2"
     ns_per_sample: ClassVar[float] = 120.0
     bytes_per_sample: ClassVar[float] = 12.0
 
@@ -71,7 +73,7 @@ class Speckle(Filter):
             return None
         if self.method == "srad":
             return (2 * self.iterations,) * geometry.ndim
-        return per_axis(self.radius, geometry.ndim, "radius", self.name)
+        return tuple(2 * r for r in per_axis(self.radius, geometry.ndim, "radius", self.name))
 
     def compute(self, array: Any, context: Context) -> Any:
         """Return the filtered block."""
@@ -83,25 +85,12 @@ class Speckle(Filter):
             )
         variation = self.variation
         if variation is None:
-            variation = _measured(array)
+            variation = speckle_variation(array)
             context.note(f"{self.name}: the coefficient of variation of the speckle was measured as {variation:.4g}.")
             if variation == 0.0:
                 return array.copy()
         if self.method == "lee":
             reach = per_axis(self.radius, array.ndim, "radius", self.name)
-            return shrink_to_mean(array, reach, 0.0, variation**2, context.threads)
+            shrunk = shrink_to_mean(array, reach, 0.0, variation**2, context.threads)
+            return np.maximum(keep_local_mean(array, shrunk, reach), 0.0, dtype=array.dtype)
         return speckle_diffusion(array, variation, self.iterations, context.threads)
-
-
-def _measured(array: Any) -> float:
-    """Return the coefficient of variation that the evener blocks of an image have."""
-    sizes = [min(n, 7) for n in array.shape]
-    cut = tuple(slice(0, n // s * s) for n, s in zip(array.shape, sizes, strict=True))
-    split = [v for n, s in zip(array.shape, sizes, strict=True) for v in (n // s, s)]
-    order = [*range(0, 2 * len(sizes), 2), *range(1, 2 * len(sizes), 2)]
-    blocks = array[cut].reshape(split).transpose(order).reshape(-1, int(np.prod(sizes))).astype(np.float64)
-    means = blocks.mean(axis=1)
-    seen = means > 0.05 * float(means.max(initial=0.0))
-    ratios = blocks[seen].std(axis=1) / means[seen]
-    ratios = ratios[ratios > 0]
-    return float(np.quantile(ratios, 0.3)) if ratios.size else 0.0
