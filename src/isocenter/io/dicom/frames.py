@@ -18,7 +18,7 @@ from isocenter.io.dicom.words import clean
 
 __all__ = ["Extents", "frame_extents"]
 
-#: Of each frame: the byte ranges of the file that make it up.
+#: Of each frame: the byte ranges of the file that make it up; of a video there is one entry for all frames.
 Extents = tuple[tuple[tuple[int, int], ...], ...]
 
 _EXTENDED = 0x7FE00001
@@ -46,6 +46,8 @@ def frame_extents(file: File, layout: Layout) -> Extents:
     fragments = layout.fragments
     assert fragments is not None
     pieces = fragments[1:]
+    if file.syntax.codec == "video":  # one stream for all frames, whose offset table says nothing
+        return (tuple(pieces),)
     table = _offsets(file, layout)
     if table is None:
         return _without_table(file, layout, pieces)

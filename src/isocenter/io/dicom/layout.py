@@ -141,7 +141,7 @@ def _described(file: File) -> Layout:
             f"{clean(path)}: SamplesPerPixel (0028,0002) is {samples} with PhotometricInterpretation {photometric}: expected {wanted}; "
             "the header contradicts itself, export the file again."
         )
-    if photometric.startswith("YBR_PARTIAL"):
+    if photometric.startswith("YBR_PARTIAL") and file.syntax.codec != "video":
         raise UnsupportedError(
             f"{clean(path)}: PhotometricInterpretation {photometric} is not read: expected RGB or YBR_FULL; convert it first."
         )
@@ -193,7 +193,8 @@ def _present(file: File, found: Layout, budget: Budget) -> Layout:
             raise FormatError(
                 f"{clean(path)}: a fragment of PixelData (7FE0,0010) is empty: expected compressed bytes; fetch the file again."
             )
-        budget.check_ratio(packed, found.frame_bytes * found.frames, path, "decoding the pixels")
+        if file.syntax.codec != "video":  # a still scene of any length packs into next to nothing; its size alone counts
+            budget.check_ratio(packed, found.frame_bytes * found.frames, path, "decoding the pixels")
         return found
     if found.fragments is not None:
         raise FormatError(

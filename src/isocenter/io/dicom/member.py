@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from isocenter.core.errors import GeometryError, UnsupportedError
 from isocenter.io.budget import Budget
-from isocenter.io.dicom import values
+from isocenter.io.dicom import values, video
 from isocenter.io.dicom.clocks import clocks
 from isocenter.io.dicom.dataset import File
 from isocenter.io.dicom.dose import frames_of_dose
@@ -78,10 +78,16 @@ def member(file: File, budget: Budget) -> Member:
     form = layout(file, budget)
     pixels = locate(file, form)
     quick_check(file, pixels)
+    if file.syntax.codec == "video":
+        video.check(pixels, budget)
     modality = values.text(data, "Modality").upper()
     rescale = read_rescale(data, form) if form.samples == 1 else IDENTITY
     number = int(values.lenient(data, "InstanceNumber") or 0)
     frames = _frames(file, form, pixels, rescale, modality, number, sop_class, sop)
+    if frames and file.syntax.codec == "video":
+        raise UnsupportedError(
+            f"{clean(file.path)}: cross sections packed as {file.syntax.name}: expected video of pictures; export the file uncompressed."
+        )
     width = values.lenient(data, "WindowWidth")
     if width is not None and width <= 0:
         file.warnings.append("WindowWidth (0028,1051) is not positive; displays fall back to the range of the values.")

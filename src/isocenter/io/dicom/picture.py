@@ -10,7 +10,7 @@ DICOM PS3.3 10.7 (basic pixel spacing calibration), C.8.5.5 (US region calibrati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.operation import Spec
 from isocenter.io.budget import Budget
-from isocenter.io.dicom import values
+from isocenter.io.dicom import values, video
 from isocenter.io.dicom.assemble import FrameReader
 from isocenter.io.dicom.colour import RGB, Palette, to_rgb
 from isocenter.io.dicom.elements import Dataset
@@ -192,6 +192,16 @@ def _notes(problems: Sequence[Problem]) -> tuple[str, ...]:
     return tuple(p.sentence() for p in problems)
 
 
+def _frames(pixels: Pixels) -> Iterator[tuple[Any, str]]:
+    """Give the stored frames one after the other, each with its photometric interpretation."""
+    if pixels.syntax.codec == "video":
+        yield from ((samples, "RGB") for samples in video.frames(pixels))
+        return
+    reader = FrameReader()
+    for k in range(pixels.layout.frames):
+        yield reader.read(pixels, k)
+
+
 def _load(
     pixels: Pixels, rescale: Rescale, palette: Palette | None, spec: Spec, channels: tuple[str, ...] | None, times: tuple[float, ...] | None,
     notes: tuple[str, ...],
@@ -201,9 +211,7 @@ def _load(
     form = pixels.layout
     dtype = np.dtype(str(spec.dtype))
     out: Any = np.empty((form.frames, 3 if channels else 1, *spec.geometry.shape), dtype)
-    reader = FrameReader()
-    for k in range(form.frames):
-        samples, photometric = reader.read(pixels, k)
+    for k, (samples, photometric) in enumerate(_frames(pixels)):
         if channels:
             out[k] = np.moveaxis(to_rgb(samples, photometric, palette), -1, 0)
         elif not into(out[k, 0], samples, rescale):

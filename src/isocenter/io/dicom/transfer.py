@@ -16,7 +16,7 @@ from isocenter.io.dicom.words import clean
 
 __all__ = ["SYNTAXES", "Codec", "Syntax", "syntax"]
 
-Codec = Literal["native", "rle", "jpeg", "jpeg-ls", "jpeg-2000", "deflate"]
+Codec = Literal["native", "rle", "jpeg", "jpeg-ls", "jpeg-2000", "deflate", "video"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,13 @@ class Syntax:
 
 _BASE = "1.2.840.10008.1.2"
 
+_VIDEO = {
+    100: "MPEG2 Main Profile / Main Level", 101: "MPEG2 Main Profile / High Level", 102: "MPEG-4 AVC/H.264 High Profile / Level 4.1",
+    103: "MPEG-4 AVC/H.264 BD-compatible High Profile / Level 4.1", 104: "MPEG-4 AVC/H.264 High Profile / Level 4.2 for 2D video",
+    105: "MPEG-4 AVC/H.264 High Profile / Level 4.2 for 3D video", 106: "MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2",
+    107: "HEVC/H.265 Main Profile / Level 5.1", 108: "HEVC/H.265 Main 10 Profile / Level 5.1",
+}  # fmt: skip
+
 SYNTAXES: dict[str, Syntax] = {
     s.uid: s
     for s in (
@@ -71,23 +78,29 @@ SYNTAXES: dict[str, Syntax] = {
         Syntax(f"{_BASE}.4.201", "High-Throughput JPEG 2000 Lossless", "jpeg-2000"),
         Syntax(f"{_BASE}.4.202", "High-Throughput JPEG 2000 with RPCL Lossless", "jpeg-2000"),
         Syntax(f"{_BASE}.4.203", "High-Throughput JPEG 2000", "jpeg-2000", lossy=True),
+        *(
+            Syntax(f"{_BASE}.4.{number}{part}", f"{name}{', fragmentable' if part else ''}", "video", lossy=True)
+            for number, name in _VIDEO.items()
+            for part in ("", ".1")[: 2 if number < 107 else 1]
+        ),
     )
 }
 
-#: Registered, but of a kind that is not decoded.
-_KNOWN_BUT_UNREAD = {
-    **{f"{_BASE}.4.{n}": "MPEG video" for n in (*range(100, 109), *(f"{k}.1" for k in range(100, 107)))},
-    f"{_BASE}.4.92": "JPEG 2000 Part 2 multi-component",
-    f"{_BASE}.4.93": "JPEG 2000 Part 2 multi-component",
-    f"{_BASE}.4.94": "JPIP Referenced",
-    f"{_BASE}.4.95": "JPIP Referenced Deflate",
-    f"{_BASE}.4.110": "JPEG XL Lossless",
-    f"{_BASE}.4.111": "JPEG XL JPEG Recompression",
-    f"{_BASE}.4.112": "JPEG XL",
-    f"{_BASE}.4.204": "JPIP HTJ2K Referenced",
-    f"{_BASE}.4.205": "JPIP HTJ2K Referenced Deflate",
+#: Those that the dictionary at hand may lack.
+_NAMED = {
+    f"{_BASE}.4.110": "JPEG XL Lossless", f"{_BASE}.4.111": "JPEG XL JPEG Recompression", f"{_BASE}.4.112": "JPEG XL",
     "1.2.840.113619.5.2": "GE private implicit VR with big-endian pixels",
-}
+}  # fmt: skip
+
+
+def _registered(uid: str) -> str:
+    """Return the name of a transfer syntax that is registered (or widely used) and not decoded, nothing for others."""
+    from pydicom.uid import UID_dictionary
+
+    if uid in _NAMED:
+        return _NAMED[uid]
+    entry = UID_dictionary.get(uid)
+    return entry[0].split(":")[0] if entry is not None and entry[1] == "Transfer Syntax" else ""
 
 
 def syntax(uid: str, path: Path) -> Syntax:
@@ -103,11 +116,11 @@ def syntax(uid: str, path: Path) -> Syntax:
     found = SYNTAXES.get(uid)
     if found is not None:
         return found
-    other = _KNOWN_BUT_UNREAD.get(uid)
-    if other is not None:
+    other = _registered(uid)
+    if other:
         raise UnsupportedError(
-            f"{clean(path)}: transfer syntax '{other}' ({uid}) is not decoded: expected an uncompressed, RLE, JPEG, JPEG-LS "
-            "or JPEG 2000 file; transcode it first."
+            f"{clean(path)}: transfer syntax '{other}' ({uid}) is not decoded: expected an uncompressed, RLE, JPEG, JPEG-LS, "
+            "JPEG 2000 or video file; transcode it first."
         )
     raise FormatError(
         f"{clean(path)}: TransferSyntaxUID (0002,0010) {clean(uid)!r} is no known transfer syntax: expected one of PS3.6 annex A; "
