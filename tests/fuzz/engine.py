@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from isocenter.core.errors import IsocenterError, SpecError
-from isocenter.io import door, formats
+from isocenter.io import child, door, formats
 from isocenter.pipeline import spec
 from tests.fuzz.mutate import mutation
 from tests.fuzz.seeds import seeds
@@ -103,10 +103,7 @@ class Fuzzer:
             path.write_bytes(self.sound[name])
             look(path)
             path.unlink()
-        with contextlib.suppress(AttributeError):
-            from isocenter.io.dicom import decoder
-
-            decoder._stop()
+        child.stop()
 
     def input(self, number: int) -> tuple[str, bytes]:
         """Return the name and the bytes of one input."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
-from isocenter.io.raster import Picture, picture_spec, pillow_array, pillow_open, plane
+from isocenter.io.raster import Picture, picture_spec, pillow_array, pillow_header, plane
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff"]
 
@@ -38,10 +38,10 @@ class _Decoder:
     path: Path
     budget: Budget
     format: str
+    size: tuple[int, int]
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        with pillow_open(self.format, self.path, self.budget) as picture:
-            return plane(pillow_array(picture, self.path))
+        return plane(pillow_array(self.format, self.path, self.size, budget=self.budget))
 
 
 def inspect(path: Path, budget: Budget) -> list[Item]:
@@ -61,10 +61,10 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     """
     with path.open("rb") as handle:
         format = _format(handle.read(32)) or "BMP"
-    with pillow_open(format, path, budget) as picture:
-        (width, height), bands, frames = picture.size, len(picture.getbands()), getattr(picture, "n_frames", 1)
-        bands = 3 if picture.mode == "P" else bands
+    found = pillow_header(format, path, budget)
+    width, height, frames = found.width, found.height, found.frames
+    bands = 3 if found.mode == "P" else found.bands
     problems = [Problem(f"The picture has {frames} frames; only the first is read.")] if frames > 1 else []
     dims: tuple[str, ...] = ("c", "y", "x") if bands > 1 else ("y", "x")
     spec = picture_spec((bands, height, width)[-len(dims) :], dims, np.uint8, {})
-    return [Picture(NAME, path, _Decoder(path, budget, format), spec, tuple(problems)).item(budget)]
+    return [Picture(NAME, path, _Decoder(path, budget, format, (width, height)), spec, tuple(problems)).item(budget)]

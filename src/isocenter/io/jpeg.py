@@ -12,13 +12,12 @@ import numpy.typing as npt
 from isocenter.core.errors import UnsupportedError
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
-from isocenter.io.raster import Picture, decoding, picture_spec, pillow_array, pillow_open, plane
+from isocenter.io.raster import Picture, picture_spec, pillow_array, pillow_header, plane
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff"]
 
 NAME = "jpeg"
 SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg")
-ORIENTATION = 0x0112
 #: EXIF orientation -> what brings the stored rows and columns upright.
 TURNS = {
     2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1], 5: lambda a: a.swapaxes(0, 1),
@@ -35,11 +34,11 @@ def sniff(head: bytes, path: Path) -> bool:
 class _Decoder:
     path: Path
     budget: Budget
+    size: tuple[int, int]
     turn: int
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        with pillow_open("JPEG", self.path, self.budget) as picture:
-            array = pillow_array(picture, self.path)
+        array = pillow_array("JPEG", self.path, self.size, budget=self.budget)
         return plane(np.ascontiguousarray(TURNS[self.turn](array)) if self.turn in TURNS else array)
 
 
@@ -58,10 +57,8 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     FormatError, UnsupportedError, BudgetError
         If it cannot be used, with the reason.
     """
-    with pillow_open("JPEG", path, budget) as picture:
-        (width, height), mode = picture.size, picture.mode
-        with decoding(path):
-            turn = int(picture.getexif().get(ORIENTATION, 1))
+    found = pillow_header("JPEG", path, budget)
+    width, height, mode, turn = found.width, found.height, found.mode, found.turn
     if mode not in ("L", "RGB"):
         raise UnsupportedError(
             f"{path.name}: colours of mode {mode} are not read: expected grey or RGB; convert the picture first."
@@ -75,4 +72,4 @@ def inspect(path: Path, budget: Budget) -> list[Item]:
     dims: tuple[str, ...] = ("c", "y", "x") if mode == "RGB" else ("y", "x")
     spec = picture_spec((3, height, width)[-len(dims) :], dims, np.uint8, {})
     problems.append(Problem("JPEG is lossy: values differ slightly from those that were measured."))
-    return [Picture(NAME, path, _Decoder(path, budget, turn), spec, tuple(problems)).item(budget)]
+    return [Picture(NAME, path, _Decoder(path, budget, (found.width, found.height), turn), spec, tuple(problems)).item(budget)]

@@ -28,7 +28,7 @@ from isocenter.io import facts as facts_of
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.png_rows import filtered, unfiltered
-from isocenter.io.raster import COLOURS, Picture, picture_spec, pillow_array, pillow_open, plane
+from isocenter.io.raster import COLOURS, Picture, picture_spec, pillow_array, plane
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff", "write"]
 
@@ -145,8 +145,7 @@ class _Decoder:
             raise UnsupportedError(
                 f"{self.path.name}: interlaced colour of 16 bits is not read: expected it without interlace; save it again."
             )
-        picture = pillow_open("PNG", self.path, self.budget, data)
-        array = pillow_array(picture, self.path)
+        array = pillow_array("PNG", self.path, (header.width, header.height), data, budget=self.budget)
         if header.kind == 0 and header.depth in (2, 4):  # Pillow spreads these over 0 to 255; the stored values are kept
             array = array // (255 // (2**header.depth - 1))
         return plane(array.astype(np.uint16) if header.depth == 16 else array, ours)

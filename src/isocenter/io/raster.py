@@ -6,8 +6,6 @@ samples (microscopes do; a resolution in dots per inch is about printing and mea
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,90 +14,131 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Pillow
 
-from isocenter.core.errors import BudgetError, FormatError, UnsupportedError
+from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import SPATIAL, Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.operation import Spec
+from isocenter.core.text import plain
+from isocenter.io import child
 from isocenter.io import facts as facts_of
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.lazy import sourced
 from isocenter.io.text import slot_name, stem
 
-__all__ = ["COLOURS", "Picture", "decoding", "pillow_array", "pillow_open", "plane"]
+__all__ = ["COLOURS", "Header", "Picture", "decoding", "pillow_array", "pillow_header", "plane"]
 
+#: Pillow's modes -> type of a sample, samples per pixel.
+MODES = {
+    "1": ("u1", 1), "L": ("u1", 1), "LA": ("u1", 2), "RGB": ("u1", 3), "RGBA": ("u1", 4), "I;16": ("<u2", 1), "I;16L": ("<u2", 1),
+    "I;16B": (">u2", 1), "I": ("i4", 1), "F": ("f4", 1),
+}  # fmt: skip
 COLOURS: dict[int, tuple[str, ...]] = {2: ("grey", "alpha"), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
 
 
 @contextmanager
-def decoding(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises on bad bytes into one sentence.
+def decoding(path: Path, what: str = "the picture is damaged") -> Iterator[None]:
+    """Turn what comes of a codec on bad bytes into one sentence.
 
     Raises
     ------
     FormatError
-        For damaged data.
-    BudgetError
-        For a picture larger than the decoder allows.
+        For damaged data, or a codec that had to be ended.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # decoders warn about odd metadata; what matters is checked here
-            yield
-    except (FormatError, BudgetError):
-        raise
-    except Pillow.DecompressionBombError as error:
-        raise BudgetError(
-            f"{path.name}: has more pixels than the decoder allows: expected a smaller picture; cut it into tiles."
-        ) from error
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise FormatError(f"{path.name}: the picture is damaged ({what}): expected a whole file; get a fresh copy.") from error
+        yield
+    except child.ChildError as error:
+        raise FormatError(f"{path.name}: {what} ({plain(error, 200)}): expected a whole file; get a fresh copy.") from error
 
 
-def pillow_open(format: str, path: Path, budget: Budget, data: bytes | None = None) -> Pillow.Image:
-    """Open a picture with Pillow, one format only, and check its size before anything is decoded.
+@dataclass(frozen=True)
+class Header:
+    """What a codec reads in the header of a picture.
+
+    Attributes
+    ----------
+    width, height
+        Pixels.
+    mode, bands
+        Pillow's name of the kind of pixels, and samples per pixel.
+    frames
+        Pictures of an animation.
+    turn
+        EXIF orientation, 1 where there is none.
+    """
+
+    width: int
+    height: int
+    mode: str
+    bands: int
+    frames: int
+    turn: int
+
+
+def pillow_header(format: str, path: Path, budget: Budget) -> Header:
+    """Return the header of a picture, its size checked before anything is decoded.
 
     Parameters
     ----------
     format
-        Pillow's name of the format.
+        Pillow's name of the format: no other is tried.
     path
         The file.
     budget
         Limits.
-    data
-        Its bytes, where they were read (and cleaned) already.
     """
-    if data is None:
-        budget.check_bytes(path.stat().st_size, path, "reading the file")
-        data = path.read_bytes()
-    with decoding(path):
-        picture = Pillow.open(io.BytesIO(data), formats=(format,))
-    width, height = picture.size
+    size = budget.check_bytes(path.stat().st_size, path, "reading the file")
+    with decoding(path), path.open("rb") as handle:
+        found, _ = child.decode("pillow-header", b"", 0, {"format": format, "exif": True, "frames": True}, file=handle)
+    width, height = (int(n) for n in found["size"])
+    header = Header(width, height, str(found["mode"]), int(found["bands"]), int(found["frames"]), int(found["turn"]))
     if width < 1 or height < 1:
         raise FormatError(f"{path.name}: {width} x {height} pixels: expected at least one each way; get a sound copy.")
     budget.check_pixels(width * height, path)
-    size = budget.check_shape((height, width, len(picture.getbands())), 2 if "16" in picture.mode else 1, path, "the picture")
-    budget.check_ratio(len(data), size, path, "decoding")
-    return picture
+    total = budget.check_shape((height, width, header.bands), 2 if "16" in header.mode else 1, path, "the picture")
+    budget.check_ratio(size, total, path, "decoding")
+    return header
 
 
-def pillow_array(picture: Pillow.Image, path: Path) -> npt.NDArray[Any]:
-    """Decode a picture to (y, x) or (y, x, c) in the type it has."""
+def pillow_array(
+    format: str, path: Path, size: tuple[int, int], data: bytes | None = None, page: int = 0, budget: Budget | None = None
+) -> npt.NDArray[Any]:
+    """Decode a picture to (y, x) or (y, x, c) in the type it has.
+
+    Parameters
+    ----------
+    format, path
+        As of `pillow_header`.
+    size
+        Width and height that it must have.
+    data
+        Its bytes, where they were read (and cleaned) already.
+    page
+        Which of several.
+    budget
+        Limits; those of this machine by default.
+    """
+    width, height = size
+    room = (budget or Budget()).check_bytes(4 * width * height, path, "the picture")
+    facts = {"format": format, "size": [width, height], "page": page}
     with decoding(path):
-        if picture.mode == "P":
-            picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-        if picture.mode not in ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "I", "F"):
-            raise UnsupportedError(f"{path.name}: pixels of mode {picture.mode} are not read: expected grey, RGB or RGBA.")
-        picture.load()
-        array = np.asarray(picture)
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        if data is None:
+            with path.open("rb") as handle:
+                found, raw = child.decode("pillow", b"", room, facts, file=handle, memory=child.BASE_MEMORY + 2 * room)
+        else:
+            found, raw = child.decode("pillow", data, room, facts, memory=child.BASE_MEMORY + 2 * room + 2 * len(data))
+    if found.get("mode") not in MODES:
+        raise UnsupportedError(
+            f"{path.name}: pixels of mode {plain(found.get('mode'), 12)} are not read: expected grey, RGB or RGBA."
+        )
+    code, bands = MODES[str(found["mode"])]
+    dtype = np.dtype(code)
+    if raw.nbytes != width * height * bands * dtype.itemsize:
+        raise FormatError(f"{path.name}: decodes to {raw.nbytes} bytes: expected {width} x {height} pixels; get a sound copy.")
+    array = raw.view(dtype).reshape((height, width) + ((bands,) if bands > 1 else ()))
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def plane(array: npt.NDArray[Any], ours: bool = False) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:

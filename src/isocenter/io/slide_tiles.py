@@ -8,22 +8,22 @@ own); ITU-T T.81, B.2.2 (frame header); ITU-T T.800, A.5.1 (SIZ marker).
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Pillow
 
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.extras import require
+from isocenter.io import child
 from isocenter.io.budget import Budget
-from isocenter.io.raster import decoding
+from isocenter.io.raster import decoding, pillow_array
 
 __all__ = ["COMPRESSIONS", "Table", "TiledLevel"]
 
@@ -174,9 +174,9 @@ class TiledLevel:
             if self.compression in DEFLATE:
                 data = zlib.decompressobj().decompress(data, self.tile_bytes + 1)
             elif self.compression == LZW:
-                codecs = require("imagecodecs", "Reading tiles packed with LZW")
-                data = bytes(codecs.lzw_decode(data, out=self.tile_bytes))
-        except (zlib.error, ValueError, RuntimeError) as error:
+                _needs_codecs("Reading tiles packed with LZW")
+                data = child.decode("lzw", data, self.tile_bytes)[1].tobytes()
+        except (zlib.error, child.ChildError) as error:
             raise self._wrong(f"tile {number + 1} is damaged ({error})", "whole tiles") from error
         if len(data) < self.tile_bytes or (len(data) > self.tile_bytes and self.compression != 1):
             raise self._wrong(f"tile {number + 1} gives {len(data)} bytes", str(self.tile_bytes))
@@ -194,10 +194,7 @@ class TiledLevel:
         tables = self.tables[2:-2] if self.tables[:2] == b"\xff\xd8" and self.tables[-2:] == b"\xff\xd9" else b""
         colour = ADOBE + (b"\1" if self.photometric == 6 else b"\0") if self.samples == 3 else b""
         stream = data[:2] + colour + tables + data[2:]
-        with decoding(self.path), Pillow.open(io.BytesIO(stream), formats=("JPEG",)) as picture:
-            self._sized((picture.size[1], picture.size[0]), number)
-            picture.load()
-            array = np.asarray(picture)
+        array = pillow_array("JPEG", self.path, (self.tile[1], self.tile[0]), stream)
         array = array[..., None] if array.ndim == 2 else array
         if array.shape[2] != self.samples:
             raise self._wrong(f"tile {number + 1} has {array.shape[2]} colours", str(self.samples))
@@ -211,13 +208,19 @@ class TiledLevel:
         self._sized((y1 - y0, x1 - x0), number)
         if struct.unpack_from(">H", data, at + 40)[0] != self.samples:
             raise self._wrong(f"tile {number + 1} has other colours than its page", f"{self.samples} of them")
-        codecs = require("imagecodecs", "Reading tiles packed with JPEG 2000")
+        _needs_codecs("Reading tiles packed with JPEG 2000")
         with decoding(self.path):
-            array: npt.NDArray[Any] = np.asarray(codecs.jpeg2k_decode(data))
-        array = array[..., None] if array.ndim == 2 else array
-        if array.shape != (*self.tile, self.samples) or array.dtype != self.dtype.newbyteorder("="):
-            raise self._wrong(f"tile {number + 1} decodes to {array.shape} of {array.dtype}", "what its page says")
+            found, raw = child.decode("jpeg2k", data, 4 * self.tile_bytes)
+        kind = self.dtype.newbyteorder("=")
+        if found.get("dtype") != kind.str or raw.nbytes != self.tile_bytes:
+            raise self._wrong(f"tile {number + 1} decodes to {raw.nbytes} bytes", "what its page says")
+        array = raw.view(kind).reshape(*self.tile, self.samples)
         return _rgb(array) if self.compression == APERIO_YCBCR and self.samples == 3 else array
+
+
+def _needs_codecs(feature: str) -> None:
+    if find_spec("imagecodecs") is None:
+        require("imagecodecs", feature)
 
 
 def _rgb(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ Adobe, TIFF Revision 6.0; OME-TIFF specification (attributes of the Pixels eleme
 
 from __future__ import annotations
 
-import logging
+import importlib.util
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
-from PIL import Image as Pillow
 
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import SPATIAL, Image
 from isocenter.core.labels import MaskStack
-from isocenter.io import atomic
+from isocenter.io import atomic, child
 from isocenter.io import facts as facts_of
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Item, Problem
@@ -33,9 +31,6 @@ from isocenter.io.tiff_pages import Page, pages
 from isocenter.io.tiff_text import meaning_of
 
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff", "write"]
-
-# tifffile tells of odd tags by logging; without a handler of the application that would go to the terminal.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 NAME = "tiff"
 SUFFIXES: tuple[str, ...] = (".tif", ".tiff", ".svs")
@@ -107,54 +102,43 @@ class _Layout:
                             "expected a sound file; do not open it."
                         )
 
-    def _one(self, file: tifffile.TiffFile, k: int) -> npt.NDArray[Any]:
-        """Decode one page to (y, x) or (y, x, c)."""
-        if self.page.compression in PLAIN or _has_codecs():
-            with decoding(self.path):
-                page = file.pages[k]
-                array = page.asarray(maxworkers=1)
-                if self.page.photometric == PALETTE:
-                    colours = np.asarray(page.colormap)
-                    array = np.moveaxis((colours[:, array] >> 8).astype(np.uint8), 0, -1)
-                elif self.page.samples > 1 and self.page.planar == 2:
-                    array = np.moveaxis(array, 0, -1)
-        else:
-            with decoding(self.path), self.path.open("rb") as handle, Pillow.open(handle, formats=("TIFF",)) as picture:
-                picture.seek(k)
-                if picture.size != (self.page.width, self.page.height):
-                    raise FormatError(f"{self.path.name}: two readings of page {k + 1} differ in size: expected a sound file.")
-                array = pillow_array(picture, self.path)
-            if array.dtype != self.dtype:
-                raise UnsupportedError(
-                    f"{self.path.name}: pages of compression {self.page.compression} with samples of type {self.dtype} need the "
-                    'package imagecodecs: pip install "isocenter[wsi]".'
-                )
-        expected = (self.page.height, self.page.width) + ((self.colours,) if self.colours > 1 else ())
-        if array.shape != expected:
-            raise FormatError(
-                f"{self.path.name}: page {k + 1} decodes to shape {array.shape}: expected {expected}; get a sound copy."
+    def _by_pillow(self, k: int) -> npt.NDArray[Any]:
+        """Decode one page to (y, x) or (y, x, c) where imagecodecs is not installed."""
+        array = pillow_array("TIFF", self.path, (self.page.width, self.page.height), page=k)
+        if array.dtype != self.dtype:
+            raise UnsupportedError(
+                f"{self.path.name}: pages of compression {self.page.compression} with samples of type {self.dtype} need the "
+                'package imagecodecs: pip install "isocenter[wsi]".'
             )
-        return array.astype(self.dtype, copy=False)
+        return array
 
     def __call__(self) -> tuple[npt.NDArray[Any], tuple[str, ...], tuple[str, ...] | None]:
-        shape = (self.count, self.page.height, self.page.width) + ((self.colours,) if self.colours > 1 else ())
-        stack = np.empty(shape, self.dtype)
-        with decoding(self.path), tifffile.TiffFile(self.path, is_ome=False) as file:
+        page = (self.page.height, self.page.width) + ((self.colours,) if self.colours > 1 else ())
+        room = math.prod(page) * self.count * self.dtype.itemsize
+        for one in self.pages:
+            self._check_inflation(one)
+        if self.page.compression in PLAIN or _has_codecs():
+            facts = {
+                "pages": self.count, "shape": page, "dtype": self.dtype.str, "palette": self.page.photometric == PALETTE,
+                "planes": self.page.samples > 1 and self.page.planar == 2 and self.page.photometric != PALETTE,
+            }  # fmt: skip
+            with decoding(self.path), self.path.open("rb") as handle:
+                _, raw = child.decode("tiff", b"", room, facts, file=handle, memory=child.BASE_MEMORY + 4 * room // self.count)
+            if raw.nbytes != room:
+                raise FormatError(f"{self.path.name}: decodes to {raw.nbytes} bytes: expected {room}; get a sound copy.")
+            stack = raw.view(self.dtype).reshape(self.count, *page)
+        else:
+            stack = np.empty((self.count, *page), self.dtype)
             for k in range(self.count):
-                self._check_inflation(self.pages[k])
-                stack[k] = self._one(file, k)
+                stack[k] = self._by_pillow(k)
         names = [*[a for a, _ in self.axes], "y", "x", *(["c"] if self.colours > 1 else [])]
-        stack = stack.reshape([*[n for _, n in self.axes], *shape[1:]])
+        stack = stack.reshape([*[n for _, n in self.axes], *page])
         array = np.ascontiguousarray(stack.transpose([names.index(d) for d in self.dims]))
         return array, self.dims, COLOURS.get(self.colours) if self.colours > 2 else None
 
 
 def _has_codecs() -> bool:
-    try:
-        import imagecodecs  # noqa: F401 - only asked for; tifffile uses it by itself
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec("imagecodecs") is not None
 
 
 def inspect(path: Path, budget: Budget) -> list[Item]:
@@ -252,6 +236,8 @@ def write(value: Any, path: Path) -> None:
     WriteError
         If the disk refuses.
     """
+    import tifffile
+
     path = Path(path)
     if not isinstance(value, Image) or isinstance(value, MaskStack) or value.dims[-2:] != ("y", "x"):
         raise UnsupportedError(f"{path.name}: a TIFF holds planes: expected an image with the axes y and x.")

@@ -19,10 +19,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.extras import require
+from isocenter.io import child, deadline
 from isocenter.io.streams import XZ_MEMORY
 
 __all__ = ["NEEDS_LIBRARY", "Codec", "crc32c", "parse_codec", "unpack"]
@@ -101,23 +103,22 @@ def _zstd_size(data: bytes) -> int | None:
 
 
 def _native(name: str, data: bytes, limit: int) -> bytes:
-    """Decompress with imagecodecs, after the stated size was compared."""
-    codecs = require("imagecodecs", f"Reading chunks packed with {NEEDS_LIBRARY[name]}")
+    """Decompress with imagecodecs in a child, after the stated size was compared."""
+    if find_spec("imagecodecs") is None:
+        require("imagecodecs", f"Reading chunks packed with {NEEDS_LIBRARY[name]}")
     if name == "blosc":
         if len(data) < 16:
             raise ValueError("a Blosc chunk without its header")
         stated, _, packed = struct.unpack_from("<III", data, 4)
         if stated > limit or packed != len(data):
             raise ValueError(f"a Blosc header of {stated} bytes from {packed}")
-        return bytes(codecs.blosc_decode(data))
-    if name == "zstd":
+    elif name == "zstd":
         size = _zstd_size(data)
         if size is not None and size > limit:
             raise ValueError(f"a Zstandard frame of {size} bytes")
-        return bytes(codecs.zstd_decode(data, out=limit))
-    if len(data) < 4 or struct.unpack_from("<I", data)[0] > limit:
+    elif len(data) < 4 or struct.unpack_from("<I", data)[0] > limit:
         raise ValueError("an LZ4 header beyond the chunk")
-    return bytes(codecs.lz4_decode(data, header=True))
+    return child.decode(name, data, limit)[1].tobytes()
 
 
 def unpack(data: bytes, codecs: Sequence[Codec], limit: int, where: str) -> bytes:
@@ -141,6 +142,7 @@ def unpack(data: bytes, codecs: Sequence[Codec], limit: int, where: str) -> byte
     MissingExtraError
         If imagecodecs is needed and not installed.
     """
+    deadline.check()
     for codec in reversed(codecs):
         try:
             if codec.name == "crc32c":
@@ -153,7 +155,7 @@ def unpack(data: bytes, codecs: Sequence[Codec], limit: int, where: str) -> byte
                 data = _inflate(codec.name, data, limit + 64)
         except ImportError:
             raise
-        except (ValueError, RuntimeError, zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
+        except (ValueError, child.ChildError, zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
             raise FormatError(
                 f"{where}: its {codec.name} data are damaged ({error}): expected a whole chunk; get a fresh copy."
             ) from error

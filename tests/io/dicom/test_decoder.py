@@ -49,36 +49,6 @@ def frame(tmp_path: Path) -> tuple[bytes, Pixels]:
     return pixels.path.read_bytes()[start : start + length], pixels
 
 
-WORKERS = {
-    "dies": ("import os; os._exit(11)", "died"),
-    "hangs": ("import time; time.sleep(600)", "took too long"),
-    "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "died"),
-    "floods": ("import sys; sys.stdout.buffer.write(b'\\xff' * 10000000)", "more than the frame holds"),
-    "babbles": (
-        "import sys; sys.stdout.buffer.write(b'\\0\\0\\0\\4\\0\\0\\0\\0abcd'); sys.stdout.flush(); import time; time.sleep(600)",
-        "nonsense",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", list(WORKERS))
-def test_a_child_that_misbehaves_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    program, says = WORKERS[name]
-    worker = tmp_path / "worker.py"
-    worker.write_text(f"import sys\nsys.stdin.buffer.read(8)\n{program}\n", encoding="utf-8")
-    stream, pixels = frame(tmp_path)
-    decoder._stop()
-    with monkeypatch.context() as patch:
-        patch.setattr(decoder, "_WORKER", worker)
-        patch.setattr(decoder, "_BASE_SECONDS", 1.0)
-        patch.setattr(decoder, "_START_SECONDS", 0.5)
-        with pytest.raises(FormatError, match=says) as caught:
-            decoder.decode_frame(stream, pixels.syntax, pixels.layout, 0, pixels.path)
-        assert "000.dcm" in str(caught.value)
-    # The next one gets a new child and is decoded.
-    assert np.array_equal(stored(pixels)[0][0], RAMP)
-
-
 def test_damaged_streams_cost_the_file_not_the_child(tmp_path: Path) -> None:
     stream, pixels = frame(tmp_path)
     broken = stream[:60] + bytes(len(stream) - 62) + stream[-2:]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.io import deadline
+from isocenter.io.child import children
 from isocenter.io.dicom.colour import Palette, to_rgb
-from isocenter.io.dicom.decoder import decoders
 from isocenter.io.dicom.frame import Frame
 from isocenter.io.dicom.pixels import Pixels, stored
 from isocenter.io.dicom.rescale import Rescale, into, result_dtype
@@ -65,7 +67,9 @@ def volume_dtype(stacks: Sequence[Stack], factor: float, palette: Palette | None
     if palette is not None:
         return palette[1].dtype
     frames = [f for s in stacks for f in s.frames]
-    kinds = {result_dtype(layout, [f.rescale for f in frames]) for layout in {f.pixels.layout for f in frames}}
+    rescales = list({f.rescale: None for f in frames})
+    stored_as = {(n.dtype, n.stored, n.signed): n for n in (f.pixels.layout for f in frames)}  # places differ from file to file
+    kinds = {result_dtype(n, rescales) for n in stored_as.values()}
     found = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
     changed = factor != 1.0 or any(s.repaired and any(len(r) > 1 for r in s.recipes) for s in stacks)
     return np.dtype(np.float32) if changed and found.kind in "iu" else found
@@ -125,11 +129,16 @@ def _each(work: Callable[[FrameReader, Any], None], jobs: Sequence[Any], layout_
     if layout_of.syntax.codec not in ("jpeg", "jpeg-ls", "jpeg-2000") or len(jobs) < 2:
         reader = FrameReader()
         for job in jobs:
-            work(reader, job)
+            _timely(work, reader, job)
         return
-    with ThreadPoolExecutor(decoders()) as threads:
-        for done in [threads.submit(work, FrameReader(ahead=False), job) for job in jobs]:
+    with ThreadPoolExecutor(children()) as threads:
+        for done in [threads.submit(copy_context().run, _timely, work, FrameReader(ahead=False), job) for job in jobs]:
             done.result()
+
+
+def _timely(work: Callable[[FrameReader, Any], None], reader: FrameReader, job: Any) -> None:
+    deadline.check()
+    work(reader, job)
 
 
 def _slice(

@@ -16,7 +16,7 @@ from isocenter.io.dicom.layout import Layout
 from isocenter.io.dicom.transfer import Syntax
 from isocenter.io.dicom.words import clean
 
-__all__ = ["check_frame", "rle_segments"]
+__all__ = ["check_frame", "colours", "rle_segments"]
 
 _FRAMES_OF_JPEG = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _MOST_TILES = 1 << 16
@@ -94,6 +94,33 @@ def _jpeg(stream: bytes, form: Syntax, layout: Layout, frame: int, path: Path) -
         raise _bad(path, frame, "the codestream has no scan: expected compressed samples")
     if not seen:
         raise _bad(path, frame, "the codestream has no frame header: expected one before its scan")
+
+
+def colours(stream: bytes, form: Syntax, photometric: str) -> str:
+    """Return the colour space of a JPEG or JPEG-LS codestream of three components.
+
+    Component identifiers that spell RGB, and the marker of JFIF (which means YCbCr), count more than the dataset.
+
+    Parameters
+    ----------
+    stream
+        Checked by `check_frame`.
+    form, photometric
+        What the dataset says.
+    """
+    pos = 2
+    while pos + 4 <= len(stream) and stream[pos + 1] != 0xDA:
+        marker, length = stream[pos + 1], int.from_bytes(stream[pos + 2 : pos + 4], "big")
+        if marker == 0xFF:
+            pos += 1
+            continue
+        if marker in _FRAMES_OF_JPEG and stream[pos + 9] == 3 and length >= 17:
+            if stream[pos + 10 : pos + 19 : 3] in (b"RGB", b"rgb") and photometric != "RGB":
+                return "RGB"
+        elif 0xE0 <= marker <= 0xEF and stream[pos + 4 : pos + 8] == b"JFIF" and "YBR" not in photometric:
+            photometric = "YBR_FULL_422" if form.uid.endswith("4.50") else "YBR_FULL"
+        pos += 2 + length
+    return photometric
 
 
 def _process(marker: int, form: Syntax, frame: int, path: Path) -> None:

@@ -1,21 +1,7 @@
-"""Decoding compressed frames in a child process that is killed and replaced when it misbehaves.
-
-Native codecs have crashed, hung and handed out heap memory on hostile files; here the worst that one can do
-is to cost its child, and the file is refused with a sentence.
-"""
+"""Compressed frames to samples, in a child: which codec, what it is told, and whether its answer can be right."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import json
-import os
-import select
-import struct
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,160 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import FormatError
-from isocenter.core.operation import default_threads
+from isocenter.io import child
+from isocenter.io.dicom.codestream import colours
 from isocenter.io.dicom.layout import Layout
 from isocenter.io.dicom.transfer import Syntax
 from isocenter.io.dicom.words import clean
 
-__all__ = ["decode_frame", "decoders"]
+__all__ = ["decode_frame"]
 
-_WORKER = Path(__file__).with_name("decode_worker.py")
-_BASE_SECONDS = 8.0
-_START_SECONDS = 20.0  # a new child has yet to import its codecs
-_SECONDS_PER_BYTE = 1.0 / (4 << 20)
-_BASE_MEMORY = 512 << 20
-
-
-class _FailedError(Exception):
-    """The child died, was too slow, or answered nonsense."""
-
-
-class _Child:
-    """One decoding process."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        self.owner = os.getpid()
-        self.fresh = True
-        self.process = subprocess.Popen(  # -P: the folder of the script shadows nothing
-            [sys.executable, "-P", str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.sink, self.source = self.process.stdin.fileno(), self.process.stdout.fileno()
-        os.set_blocking(self.sink, False)
-        os.set_blocking(self.source, False)
-
-    def ask(self, request: dict[str, Any], stream: bytes, expected: int, seconds: float) -> tuple[dict[str, Any], bytearray]:
-        """Send one frame and return the answer.
-
-        Raises
-        ------
-        _FailedError
-            With a clause on what happened.
-        """
-        deadline = time.monotonic() + seconds + (_START_SECONDS if self.fresh else 0.0)
-        body = json.dumps(request).encode()
-        self._send(struct.pack(">II", len(body), len(stream)) + body + stream, deadline)
-        text, count = struct.unpack(">II", self._receive(8, deadline))
-        if text > 4096 or count > expected:
-            raise _FailedError("gave more than the frame holds")
-        answer = json.loads(bytes(self._receive(text, deadline)))
-        self.fresh = False
-        return answer, self._receive(count, deadline)
-
-    def _send(self, data: bytes, deadline: float) -> None:
-        view, pos = memoryview(data), 0
-        while pos < len(view):
-            _, ready, _ = select.select([], [self.sink], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise _FailedError("took too long")
-            try:
-                pos += os.write(self.sink, view[pos : pos + (1 << 16)])
-            except BrokenPipeError:
-                raise _FailedError("died") from None
-
-    def _receive(self, count: int, deadline: float) -> bytearray:
-        data = bytearray(count)
-        view, pos = memoryview(data), 0
-        while pos < count:
-            ready, _, _ = select.select([self.source], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise _FailedError("took too long")
-            got = os.readv(self.source, [view[pos:]])
-            if not got:
-                raise _FailedError("died")
-            pos += got
-        return data
-
-    def close(self) -> None:
-        """End the process (only in the one that started it)."""
-        if self.owner != os.getpid():
-            return
-        with contextlib.suppress(OSError):
-            self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.process.wait()
-
-
-class _Pool:
-    """Idle children, and how many there may be."""
-
-    def __init__(self) -> None:
-        self.owner = os.getpid()
-        self.limit = decoders()
-        self.free = threading.BoundedSemaphore(self.limit)
-        self.idle: list[_Child] = []
-        self.lock = threading.Lock()
-
-    def take(self) -> _Child:
-        """Return a child that waits for work, a new one where none does."""
-        self.free.acquire()
-        with self.lock:
-            while self.idle:
-                child = self.idle.pop()
-                if child.process.poll() is None:
-                    return child
-                child.close()
-        try:
-            return _Child()
-        except OSError:
-            self.free.release()
-            raise
-
-    def give(self, child: _Child, sound: bool) -> None:
-        """Take a child back, or end it where it misbehaved."""
-        if sound:
-            with self.lock:
-                self.idle.append(child)
-        else:
-            child.close()
-        self.free.release()
-
-    def close(self) -> None:
-        """End all idle children."""
-        with self.lock:
-            for child in self.idle:
-                child.close()
-            self.idle.clear()
-
-
-_pool: _Pool | None = None
-_pool_lock = threading.Lock()
-
-
-def decoders() -> int:
-    """Return how many frames may be decoded at once."""
-    return min(4, default_threads())
-
-
-def _children() -> _Pool:
-    """Return the pool of this process; one that was forked starts its own."""
-    global _pool
-    with _pool_lock:
-        if _pool is None or _pool.owner != os.getpid():
-            _pool = _Pool()
-        return _pool
-
-
-def _stop() -> None:
-    if _pool is not None and _pool.owner == os.getpid():
-        _pool.close()
-
-
-atexit.register(_stop)
+_EXTENDED = "1.2.840.10008.1.2.4.51"
 
 
 def decode_frame(stream: bytes, form: Syntax, layout: Layout, frame: int, path: Path) -> tuple[npt.NDArray[Any], str]:
@@ -201,37 +42,49 @@ def decode_frame(stream: bytes, form: Syntax, layout: Layout, frame: int, path: 
     FormatError
         If it cannot be decoded, within the time and memory that its size deserves.
     """
-    request = {
+    codec: str = form.codec if form.codec != "jpeg" else "gdcm"
+    if form.uid == _EXTENDED and layout.stored > 8:
+        codec = "jpeg-12"  # the core's codecs have no decoder of it; the extra ``wsi`` brings one
+    facts = {
         "syntax": form.uid, "rows": layout.rows, "columns": layout.columns, "samples": layout.samples, "allocated": layout.allocated,
-        "stored": layout.stored, "signed": layout.signed, "photometric": layout.photometric,
-        "memory": _BASE_MEMORY + 8 * layout.frame_bytes,
+        "precision": layout.stored, "signed": layout.signed, "photometric": layout.photometric,
     }  # fmt: skip
-    seconds = _BASE_SECONDS + layout.frame_bytes * _SECONDS_PER_BYTE
-    pool = _children()
-    child = pool.take()
-    sound = False
     try:
-        answer, data = child.ask(request, stream, 2 * layout.frame_bytes, seconds)
-        problem, sound = answer.get("error"), True
-    except (_FailedError, OSError, ValueError, KeyError) as error:
-        problem = f"the decoder {error}" if isinstance(error, _FailedError) else "the decoder answered nonsense"
-    finally:
-        pool.give(child, sound)
-    if problem is not None:
+        found, data = child.decode(
+            codec, stream, 2 * layout.frame_bytes, facts, memory=child.BASE_MEMORY + 6 * layout.frame_bytes
+        )
+    except child.ChildError as error:
         raise FormatError(
-            f"{clean(path)}: frame {frame + 1} cannot be decoded as {form.name} ({clean(problem, 160)}): expected a whole codestream; "
+            f"{clean(path)}: frame {frame + 1} cannot be decoded as {form.name} ({clean(error, 160)}): expected a whole codestream; "
             "fetch the file again."
-        )
-    return _checked(answer, data, layout, frame, path)
+        ) from None
+    array = _array(codec, found, data, layout, frame, path)
+    if layout.samples == 3 and form.codec in ("jpeg", "jpeg-ls"):
+        return array, colours(stream, form, layout.photometric)
+    # OpenJPEG undoes the colour transforms of its format.
+    return array, "RGB" if form.codec == "jpeg-2000" and layout.photometric in ("YBR_ICT", "YBR_RCT") else layout.photometric
 
 
-def _checked(answer: dict[str, Any], data: bytearray, layout: Layout, frame: int, path: Path) -> tuple[npt.NDArray[Any], str]:
+def _array(
+    codec: str, found: dict[str, Any], data: npt.NDArray[np.uint8], layout: Layout, frame: int, path: Path
+) -> npt.NDArray[Any]:
+    """Return the bytes as samples, after checking that they are as many as the frame has."""
+    precision = found.get("precision", layout.allocated if codec == "gdcm" else 16)
     shape = (layout.rows, layout.columns) + ((layout.samples,) if layout.samples > 1 else ())
-    dtype = np.dtype(str(answer.get("dtype", "")) or "V1")
-    size = int(np.prod(shape)) * dtype.itemsize
-    if tuple(answer.get("shape", ())) != shape or dtype.kind not in "iu" or len(data) != size:
+    size = next((n for n in (1, 2, 4) if precision <= 8 * n), 0) if isinstance(precision, int) else 0
+    if not size or data.nbytes != int(np.prod(shape)) * size:
         raise FormatError(
-            f"{clean(path)}: frame {frame + 1} decodes to {clean(answer, 120)}: expected {shape} samples; fetch the file again."
+            f"{clean(path)}: frame {frame + 1} decodes to {data.nbytes} bytes of {clean(precision, 12)} bits a sample: expected {shape} "
+            "samples; fetch the file again."
         )
-    array = np.frombuffer(data, dtype).reshape(shape)
-    return array.astype(dtype.newbyteorder("="), copy=False), clean(answer.get("photometric", ""), 16)
+    array = data.view(f"<{'i' if layout.signed else 'u'}{size}")
+    spare = 8 * size - precision
+    # JPEG-LS knows no sign, and JPEG 2000 may state another one than the dataset: the bits are read as the dataset says.
+    turned = layout.signed if codec == "jpeg-ls" else bool(found.get("signed", layout.signed)) != layout.signed
+    if spare and turned:
+        np.left_shift(array, spare, out=array)
+        np.right_shift(array, spare, out=array)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if found.get("planar") is True:
+        return np.ascontiguousarray(np.moveaxis(array.reshape(layout.samples, layout.rows, layout.columns), 0, -1))
+    return array.reshape(shape)

@@ -53,13 +53,14 @@ class View:
         What a retained first block is filled with.
     """
 
-    __slots__ = ("base", "data", "read", "size")
+    __slots__ = ("base", "data", "head", "read", "size")
 
     def __init__(self, read: Callable[[int, int], bytes], size: int, first: int = 16384) -> None:
         self.read = read
         self.size = size
         self.base = 0
         self.data = read(0, min(first, size))
+        self.head = self.data  # kept when the walk goes on behind the pixels: values are asked for afterwards
 
     def ensure(self, start: int, count: int) -> int:
         """Make `count` bytes from `start` available and return their place in `data`; `start + count <= size`."""
@@ -70,6 +71,7 @@ class View:
             wanted = min(self.size, max(start + count, 4 * len(self.data)))
             if wanted <= 1 << 26:
                 self.data += self.read(len(self.data), wanted - len(self.data))
+                self.head = self.data
                 return start
         self.base = start
         self.data = self.read(start, min(self.size - start, max(count, 4096)))
@@ -80,6 +82,8 @@ class View:
         place = start - self.base
         if place >= 0 and place + count <= len(self.data):
             return self.data[place : place + count]
+        if start + count <= len(self.head):
+            return self.head[start : start + count]
         return self.read(start, count)
 
 

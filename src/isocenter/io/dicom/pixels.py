@@ -318,7 +318,7 @@ def _rle(stream: bytes, pixels: Pixels, frame: int) -> Array:
     planes = []
     for a, b in rle_segments(stream, form, frame, pixels.path):
         try:
-            plane = decode_segment(bytes(stream[a:b]))
+            plane = decode_segment(stream[a:b])
         except ValueError as error:
             raise FormatError(
                 f"{clean(pixels.path)}: frame {frame + 1}: an RLE segment is damaged ({clean(error)}): fetch the file again."
@@ -332,6 +332,10 @@ def _rle(stream: bytes, pixels: Pixels, frame: int) -> Array:
     if form.allocated == 1:
         return np.unpackbits(planes[0], bitorder="little", count=form.rows * form.columns).reshape(form.rows, form.columns)
     size = form.dtype.itemsize
+    if size == 2 and form.samples == 1:  # the common one: two planes become one of words
+        words = np.left_shift(planes[0], 8, dtype=np.uint16)
+        words |= planes[1]
+        return words.view(form.dtype).reshape(form.rows, form.columns)
     out = np.empty((form.rows, form.columns, form.samples, size), np.uint8)
     for k, plane in enumerate(planes):  # the most significant byte of each sample comes first
         out[:, :, k // size, size - 1 - k % size] = plane.reshape(form.rows, form.columns)
