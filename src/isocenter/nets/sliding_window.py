@@ -188,7 +188,15 @@ def predict_labels(
     """
     labels: npt.NDArray[Any] | None = None
     slabs = predict_slabs(
-        image, network, window, overlap=overlap, batch=batch, weighted=weighted, normalise=False, device=device, transform=transform
+        image,
+        network,
+        window,
+        overlap=overlap,
+        batch=batch,
+        weighted=weighted,
+        normalise=False,
+        device=device,
+        transform=transform,
     )
     for axis, first, scores in slabs:
         if labels is None:

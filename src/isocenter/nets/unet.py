@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from isocenter.core.errors import ParameterError
 from isocenter.nets.blocks import ConvBlock, ResidualBlock, convolution, same, transposed
 
 __all__ = ["Unet"]
@@ -61,10 +63,12 @@ class Unet(nn.Module):
         steps = [same(s, dimensions) for s in (strides if strides is not None else [2] * (levels - 1))]
         sizes = [same(k, dimensions) for k in (kernels if kernels is not None else [3] * levels)]
         if len(steps) != levels - 1 or len(sizes) != levels:
-            raise ValueError(f"{len(steps)} strides and {len(sizes)} kernels for {levels} levels: expected one less, and as many.")
+            raise ParameterError(
+                f"{len(steps)} strides and {len(sizes)} kernels for {levels} levels: expected one less, and as many."
+            )
         block = ResidualBlock if residual else ConvBlock
         #: A patch is a whole number of these along each axis.
-        self.divisor = tuple(_product(s[k] for s in steps) for k in range(dimensions))
+        self.divisor = tuple(math.prod(s[k] for s in steps) for k in range(dimensions))
         self.deep_supervision = deep_supervision
         stages: list[nn.Module] = []
         before = in_channels
@@ -99,10 +103,3 @@ class Unet(nn.Module):
                 found.append(self.heads[level](x))
         found.reverse()
         return found if self.deep_supervision and self.training else found[0]
-
-
-def _product(values: Sequence[int] | object) -> int:
-    total = 1
-    for value in values:  # type: ignore[attr-defined]  # any iterable of whole numbers
-        total *= int(value)
-    return total

@@ -96,7 +96,9 @@ def launch(function: Callable[..., None], processes: int, *arguments: Any) -> No
     torch.multiprocessing.spawn(_enter, (processes, port, torch.get_num_threads(), function, arguments), nprocs=processes)
 
 
-def _enter(number: int, processes: int, port: int, threads: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _enter(
+    number: int, processes: int, port: int, threads: int, function: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
     torch.set_num_threads(threads)
     gpu = torch.cuda.is_available()
     if gpu:

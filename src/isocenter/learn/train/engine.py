@@ -231,7 +231,9 @@ class _Run:
         names = ", ".join(str(n) for n in batch.get("names", ())) or "without names"
         where = f"epoch {number + 1}, step {step + 1} (images {names})"
         if not bool(torch.isfinite(image).all()):
-            raise ContentError(f"Training images hold values that are not finite at {where}: expected finite numbers; repair them.")
+            raise ContentError(
+                f"Training images hold values that are not finite at {where}: expected finite numbers; repair them."
+            )
         raise StepError(
             f"Training loss is {value} at {where}: expected a finite number; lower the learning rate "
             f"({self.settings.learning_rate:g}) or clip gradients harder ({self.settings.clip:g}), then go on from the last checkpoint."

@@ -1,0 +1,1 @@
+"""Trainings whose figures the documentation states; each goes on where it was broken off."""

@@ -1,0 +1,121 @@
+"""Nuclei in fluorescence, H&E and bright field: a U-Net of inside, edge and background, 5 folds stratified by stain.
+
+    python -m benchmarks.train.nuclei [--seeds 0 1 2]
+
+The edge class keeps touching nuclei apart: instances are the connected insides, grown back into the foreground. The Dice
+coefficient is that of the foreground (inside and edge); instances are scored by F1 at an overlap (IoU) of one half.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import ndimage
+from skimage.segmentation import find_boundaries, watershed
+
+import isocenter as iso
+from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
+from isocenter.core.labels import LabelMap, Segment
+from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.plan import Budget, make_plan
+from isocenter.learn.train.segmentation import train_segmenter
+from isocenter.learn.train.settings import FitSettings
+
+SEGMENTS = (Segment(1, "nucleus"), Segment(2, "nuclear edge"))
+
+
+def main() -> None:
+    options = arguments("nuclei", epochs=36)
+    torch.set_num_threads(options.threads)
+    folder = data_folder("nuclei")
+    rows = list(csv.DictReader((folder / "labels.csv").open()))
+    images = [_colour(iso.read(folder / "images" / r["file"])) for r in rows]
+    instances = [np.asarray(iso.read(folder / "labels" / r["file"]).array) for r in rows]
+    stains = [r["stain"] for r in rows]
+    masks = [LabelMap(_classes(n), ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, images, strict=True)]
+    table: dict[str, list[tuple[int, float, float]]] = {}
+    for seed in options.seeds:
+        for number, test in enumerate(stratified_folds(stains, 5, seed)):
+            if options.folds is not None and number not in options.folds:
+                continue
+            place = options.out / f"seed-{seed}-fold-{number}"
+
+            def work(test: list[int] = test, seed: int = seed, place: Any = place) -> dict[str, Any]:
+                return _fold(images, masks, instances, stains, test, seed, options.epochs, place)
+
+            found = once(place, work)
+            print(f"seed {seed} fold {number}: Dice {np.mean(found['dice']):.4f}, F1 {np.mean(found['f1']):.4f}", flush=True)
+            for case, dice, f1 in zip(found["cases"], found["dice"], found["f1"], strict=True):
+                table.setdefault(stains[case], []).append((case, dice, f1))
+                table.setdefault("all", []).append((case, dice, f1))
+    print("\n| nuclei | mean | 95 % interval | n |\n| --- | ---: | --- | ---: |")
+    for name, entries in sorted(table.items()):
+        print(line(f"{name}: Dice of the foreground", [e[1] for e in entries], [e[0] for e in entries]))
+        print(line(f"{name}: F1 of instances at IoU 0.5", [e[2] for e in entries], [e[0] for e in entries]))
+
+
+def _colour(image: iso.Image) -> iso.Image:
+    """Return an image of three channels; a grey one is the same in each."""
+    if "c" in image.dims:
+        return image
+    return iso.Image(np.repeat(np.asarray(image.array)[None], 3, axis=0), ("c", "y", "x"), image.geometry)
+
+
+def _classes(instances: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    edge = find_boundaries(instances, mode="inner")
+    return np.where(instances == 0, 0, np.where(edge, 2, 1)).astype(np.uint8)
+
+
+def separated(classes: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Return instances: connected insides, grown into the foreground; pieces of edge without an inside stand for themselves."""
+    inside, count = ndimage.label(classes == 1)
+    sizes = np.bincount(inside.ravel(), minlength=count + 1)
+    inside[sizes[inside] < 4] = 0
+    foreground = classes > 0
+    whole, _ = ndimage.label(foreground)
+    empty = np.setdiff1d(np.unique(whole), np.unique(whole[inside > 0]))
+    left = np.isin(whole, empty[empty > 0])
+    inside[left] = whole[left] + count
+    return watershed(np.zeros(classes.shape), inside, mask=foreground).astype(np.int32)
+
+
+def instance_f1(prediction: npt.NDArray[Any], truth: npt.NDArray[Any], least: float = 0.5) -> float:
+    """Return F1 of the instances that overlap by an IoU of more than `least`."""
+    p = np.unique(prediction, return_inverse=True)[1].reshape(prediction.shape)
+    t = np.unique(truth, return_inverse=True)[1].reshape(truth.shape)
+    both = np.zeros((p.max() + 1, t.max() + 1), np.int64)
+    np.add.at(both, (p.ravel(), t.ravel()), 1)
+    union = both.sum(1, keepdims=True) + both.sum(0, keepdims=True) - both
+    hits = int((both[1:, 1:] / union[1:, 1:] > least).sum())
+    return 2.0 * hits / max((p.max() + t.max()), 1)
+
+
+def _fold(
+    images: list[iso.Image], masks: list[LabelMap], instances: list[npt.NDArray[Any]], stains: list[str], test: list[int],
+    seed: int, epochs: int, folder: Any,
+) -> dict[str, Any]:  # fmt: skip
+    train = [k for k in range(len(images)) if k not in test]
+    held = stratified_folds([stains[k] for k in train], 8, seed + 1)[0]
+    chosen, truths = [images[k] for k in train], [masks[k] for k in train]
+    settings = FitSettings(learning_rate=2e-3, precision="bfloat16", channels_last=True, average=0.98, every=4)
+    plan = make_plan(fingerprint(chosen, truths), Budget(features=16, epochs=epochs, steps=16), settings)
+    print(plan.describe(), flush=True)
+    segmenter = train_segmenter(
+        chosen, truths, validation=held, plan=plan, mirror=(0, 1), folder=folder, seed=seed, progress=told
+    )
+    segmenter.save(folder)
+    dice, f1 = [], []
+    for k in test:
+        classes = segmenter.predict(images[k]).array
+        p, t = classes > 0, instances[k] > 0
+        dice.append(2.0 * float((p & t).sum()) / max(float(p.sum() + t.sum()), 1.0))
+        f1.append(instance_f1(separated(classes), instances[k]))
+    return {"cases": test, "dice": dice, "f1": f1}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""Training a segmenter: images and masks in, something that labels a new image on its own grid out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from isocenter import nets
+from isocenter.core.errors import ParameterError
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap, Segment
+from isocenter.learn.train.engine import fit
+from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.losses import DeepSupervision, DiceCrossEntropy
+from isocenter.learn.train.patches import Patches
+from isocenter.learn.train.plan import Budget, Plan, make_plan, read_plan, write_plan
+from isocenter.learn.train.preparation import class_indices, native_labels, prepared
+from isocenter.nets import weights
+from isocenter.nets.sliding_window import predict_labels
+
+__all__ = ["TrainedSegmenter", "dice_by_class", "read_segmenter", "train_segmenter"]
+
+
+@dataclass(frozen=True)
+class TrainedSegmenter:
+    """One network, or several whose probabilities are averaged, with all that is needed to use it.
+
+    Attributes
+    ----------
+    plan
+        What the images are brought to.
+    networks
+        One of each training.
+    histories
+        Their histories, where they were trained here.
+    mirror
+        Spatial axes along which predictions are averaged over mirrored copies.
+    """
+
+    plan: Plan
+    networks: tuple[nn.Module, ...]
+    histories: tuple[History, ...] = ()
+    mirror: tuple[int, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The classes that it labels."""
+        return tuple(Segment.from_dict(s) for s in self.plan.segments)
+
+    def predict(self, image: Image) -> LabelMap:
+        """Return the labels of an image, on its own grid.
+
+        Raises
+        ------
+        ContentError
+            If the image has other channels than those of the training, or is not finite.
+        """
+        data, grid = prepared(image, self.plan.spacing, self.plan.normalisation, self.plan.intensity)
+        indices = labels_of(data, self.networks, self.plan, self.mirror)
+        return native_labels(indices, grid, image, self.segments)
+
+    def save(self, folder: Path) -> None:
+        """Write the plan and the weights; `read_segmenter` reads them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(self.plan, folder / "plan.yaml")
+        for k, net in enumerate(self.networks):
+            weights.save(net.state_dict(), folder / f"weights-{k + 1}.safetensors")
+
+
+def read_segmenter(folder: Path) -> TrainedSegmenter:
+    """Read what `TrainedSegmenter.save` wrote."""
+    plan = read_plan(folder / "plan.yaml")
+    files = sorted(folder.glob("weights-*.safetensors"))
+    if not files:
+        raise ParameterError(f"{folder}: holds no weights-1.safetensors; expected a folder that TrainedSegmenter.save wrote.")
+    networks = []
+    for file in files:
+        net = nets.build(plan.network, **plan.parameters)
+        net.load_state_dict(weights.load(file))
+        networks.append(_laid_out(net, plan).eval())
+    return TrainedSegmenter(plan, tuple(networks))
+
+
+def train_segmenter(
+    images: Sequence[Image],
+    masks: Sequence[LabelMap],
+    *,
+    names: Sequence[str] | None = None,
+    validation: Sequence[int] | float = 0.2,
+    plan: Plan | None = None,
+    budget: Budget | None = None,
+    mirror: Sequence[int] = (),
+    loss: nn.Module | None = None,
+    folder: Path | None = None,
+    seed: int = 0,
+    announce: Callable[[Plan], None] | None = None,
+    progress: Callable[[EpochRow], None] | None = None,
+) -> TrainedSegmenter:
+    """Train a segmenter.
+
+    Parameters
+    ----------
+    images, masks
+        The training fold, in the same order. All of it: the part that chooses the best epoch is taken from it.
+    names
+        Of the cases, for messages.
+    validation
+        Indices of the cases that choose the best epoch, or the part to draw; 0 or none learns from all and keeps the last epoch. Cases of
+        one patient must not stand on both sides: give the indices then.
+    plan
+        Default: made from the fingerprint and the budget, and kept in the folder.
+    budget
+        Of time and memory. Default: `Budget()`.
+    mirror
+        Spatial axes along which the anatomy may be mirrored (augmentation and prediction).
+    loss
+        Default: Dice + cross entropy.
+    folder
+        Where the plan, checkpoints and curves go; a broken training goes on from there.
+    seed
+        Of the split, weights and patches.
+    announce
+        Called with the plan, its expected time and memory in it, before anything is trained.
+    progress
+        Called with the row of each epoch.
+
+    Raises
+    ------
+    ContentError, GridMismatchError
+        If the data cannot be used; the message names the case.
+    """
+    found = fingerprint(images, masks, names)
+    if plan is None and folder is not None and (folder / "plan.yaml").exists():
+        plan = read_plan(folder / "plan.yaml")
+    plan = plan or make_plan(found, budget)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(plan, folder / "plan.yaml")
+    if announce is not None:
+        announce(plan)
+    held = _held_out(validation, len(images), seed)
+    segments = [Segment.from_dict(s) for s in plan.segments]
+    pairs = []
+    for image, mask in zip(images, masks, strict=True):
+        data, grid = prepared(image, plan.spacing, plan.normalisation, plan.intensity)
+        pairs.append((data, class_indices(mask, segments, grid)))
+    learning = [k for k in range(len(images)) if k not in held]
+    batches = Patches(
+        [pairs[k][0] for k in learning],
+        [pairs[k][1] for k in learning],
+        plan.patch,
+        plan.batch,
+        plan.steps,
+        plan.foreground,
+        plan.augment,
+        tuple(mirror),
+        plan.spacing or found.median_spacing,
+        [names[k] for k in learning] if names is not None else [f"case {k + 1}" for k in learning],
+        seed,
+    )
+    fitted = fit(
+        _new(plan, seed),
+        batches,
+        loss=DeepSupervision(loss or DiceCrossEntropy()),
+        settings=plan.settings,
+        validate=_Validation([pairs[k] for k in held], plan) if held else None,
+        folder=folder,
+        progress=progress,
+    )
+    return TrainedSegmenter(plan, (fitted.net,), (fitted.history,), tuple(mirror))
+
+
+def labels_of(
+    data: npt.NDArray[np.float32], networks: Sequence[nn.Module], plan: Plan, mirror: Sequence[int] = ()
+) -> npt.NDArray[Any]:
+    """Return class indices of prepared samples (channels, *spatial): windows, networks and mirrored copies averaged."""
+    window = _window(data.shape[1:], plan)
+    half = plan.settings.precision == "bfloat16"
+
+    def scores(batch: Tensor) -> Tensor:
+        if batch.ndim == 4 and plan.settings.channels_last:
+            batch = batch.contiguous(memory_format=torch.channels_last)
+        total: Tensor | None = None
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            for net in networks:
+                for axes in _mirrored(mirror):
+                    turned = [a + 2 for a in axes]
+                    found = net(batch.flip(turned) if turned else batch).float()
+                    found = found.flip(turned) if turned else found
+                    if len(networks) > 1:
+                        found = found.softmax(1)
+                    total = found if total is None else total + found
+        assert total is not None
+        return total
+
+    return predict_labels(data, scores, window, overlap=plan.overlap)
+
+
+def dice_by_class(prediction: npt.NDArray[Any], truth: npt.NDArray[Any], classes: int) -> list[float]:
+    """Return the Dice coefficient of each foreground class; NaN where it is in neither."""
+    found = []
+    for k in range(1, classes):
+        p, t = prediction == k, truth == k
+        total = int(p.sum()) + int(t.sum())
+        found.append(2.0 * int((p & t).sum()) / total if total else float("nan"))
+    return found
+
+
+class _Validation:
+    """Mean over cases of the mean Dice over the classes that a case or its prediction shows."""
+
+    def __init__(self, pairs: Sequence[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]], plan: Plan) -> None:
+        self.pairs, self.plan = pairs, plan
+
+    def __call__(self, net: nn.Module) -> dict[str, float]:
+        rows = []
+        for data, truth in self.pairs:
+            prediction = labels_of(data, [net], self.plan)
+            scores = np.array(dice_by_class(prediction, truth, len(self.plan.segments) + 1))
+            rows.append(float(np.nanmean(scores)) if np.isfinite(scores).any() else 1.0)
+        return {"dice": float(np.mean(rows))}
+
+
+def _new(plan: Plan, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net: nn.Module = nets.build(plan.network, **plan.parameters)
+    return _laid_out(net, plan)
+
+
+def _laid_out(net: nn.Module, plan: Plan) -> nn.Module:
+    """Return a network with its weights in the layout of the plan: another one gives other last digits."""
+    return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.patch) == 2 else net
+
+
+def _held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
+    if isinstance(validation, int | float):
+        if not 0 <= validation < 1:
+            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
+        number = min(int(np.ceil(validation * count)), count - 1)
+        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
+    held = sorted({int(k) for k in validation})
+    if (held and (held[0] < 0 or held[-1] >= count)) or len(held) >= count:
+        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
+    return held
+
+
+def _window(shape: Sequence[int], plan: Plan) -> tuple[int, ...]:
+    """Return the window: the patch; in the plane, the whole image where it is not much larger, rounded to what the network divides by."""
+    strides = plan.parameters.get("strides") or []
+    total = [int(np.prod([s[k] if not isinstance(s, int) else s for s in strides])) for k in range(len(shape))]
+    whole = [-(-n // t) * t for n, t in zip(shape, total, strict=True)]
+    if len(shape) == 2 and all(w <= 2 * p for w, p in zip(whole, plan.patch, strict=True)):
+        return tuple(whole)
+    return tuple(plan.patch)
+
+
+def _mirrored(axes: Sequence[int]) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = [()]
+    for axis in axes:
+        found += [(*others, axis) for others in found]
+    return found

@@ -1,0 +1,117 @@
+"""Weights by file and hash: safetensors; a pickled ``.pt`` only by an explicit import that runs none of its code."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from isocenter.core.errors import ContentError, FormatError, MissingInputError, VerificationError
+
+__all__ = ["digest", "import_pt", "load", "save"]
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a file as ``sha256:...``."""
+    if not path.is_file():
+        raise MissingInputError(f"{path}: no such weight file; expected one on this machine, as nothing is downloaded.")
+    found = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            found.update(block)
+    return f"sha256:{found.hexdigest()}"
+
+
+def save(state: Mapping[str, Tensor], path: Path) -> str:
+    """Write weights as safetensors and return their digest; equal weights give equal files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    # In the order of names; one copy each, as tensors that share memory cannot be stored.
+    plain = {name: state[name].detach().cpu().contiguous().clone() for name in sorted(state)}
+    try:
+        save_file(plain, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return digest(path)
+
+
+def load(path: Path, expected: str | None = None) -> dict[str, Tensor]:
+    """Read weights from a safetensors file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        Its digest (``sha256:...``); None checks nothing.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such file.
+    VerificationError
+        If its digest is another one.
+    FormatError
+        If it is no sound safetensors file.
+    """
+    found = digest(path)
+    if expected is not None and found != expected:
+        raise VerificationError(
+            f"{path}: has {found}, expected {expected}: the weights are not those asked for; get the right file."
+        )
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        hint = " (a .pt file: import it with nets.weights.import_pt)" if path.suffix in (".pt", ".pth", ".ckpt") else ""
+        raise FormatError(f"{path}: is no sound safetensors file{hint}; expected one that was saved whole.") from error
+    return state
+
+
+def import_pt(path: Path, target: Path, key: str | None = None) -> str:
+    """Bring the weights of a pickled file (``.pt``, ``.pth``, ``.ckpt``) into safetensors; none of its code is run.
+
+    Parameters
+    ----------
+    path
+        What torch saved: weights by name, or a mapping that holds them.
+    target
+        The safetensors file to write.
+    key
+        Where in the mapping the weights stand. Default: ``state_dict``, ``model``, ``network_weights`` or ``net`` where one is there.
+
+    Returns
+    -------
+    str
+        The digest of `target`.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, or holds anything but tensors and plain values.
+    ContentError
+        If no weights are found in it.
+    """
+    digest(path)
+    try:
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise FormatError(
+            f"{path}: holds something else than tensors and plain values, or is damaged ({type(error).__name__}); "
+            "expected weights alone: save net.state_dict() where the file comes from."
+        ) from error
+    for name in [key] if key is not None else ["state_dict", "model_state_dict", "network_weights", "model", "net"]:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+            break
+    state = {str(n): v for n, v in found.items() if isinstance(v, Tensor)} if isinstance(found, Mapping) else {}
+    if not state:
+        raise ContentError(f"{path}: no weights found; expected tensors by name; name the key they stand under.")
+    return save(state, target)
