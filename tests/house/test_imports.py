@@ -55,7 +55,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("django", "ninja"), ("web",)),
     "cryptography": ("secure",),
     **dict.fromkeys(("dask", "distributed"), ("pipeline/executors/dask",)),
-    **dict.fromkeys(("cc3d", "edt", "fill_voids"), ("kernels",)),
+    **dict.fromkeys(("cc3d", "edt"), ("kernels",)),
     **dict.fromkeys(("pytest", "hypothesis"), ("testing/strategies", "testing/contracts")),
 }
 

@@ -90,7 +90,6 @@ DISTRIBUTIONS = {
     "jpeg_ls": "pyjpegls",
     "openjpeg": "pylibjpeg-openjpeg",
     "rle": "pylibjpeg-rle",
-    "fill_voids": "fill-voids",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

@@ -156,6 +156,8 @@ class LabelMap(Image):
         if not data.size:
             return ()
         low, high = int(data.min()), int(data.max())
+        if high - low <= 1:  # most masks: nothing lies between the extremes
+            return (low,) if low == high else (low, high)
         if 0 <= low and high < 1 << 20:  # counting is far cheaper than sorting a volume
             flat = data.reshape(-1)
             seen = np.zeros(high + 1, dtype=bool)

@@ -11,15 +11,19 @@ from typing import Any
 
 import cc3d
 import edt
-import fill_voids
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ParameterError
+from isocenter.kernels.balls import ball_rows, dilate_words, pack_rows, unpack_rows
+from isocenter.kernels.runs import fill, keep, runs_of
+from isocenter.kernels.threads import kernel_input
 
 __all__ = [
     "boundary",
     "bounding_box",
+    "close",
     "closing",
     "components",
     "dilate",
@@ -38,6 +42,10 @@ FloatArray = npt.NDArray[np.float32]
 
 #: Neighbour counts in three, two and one dimensions that mean the same: faces, faces and edges, all.
 _CONNECTIVITY = {6: (6, 4, 2), 18: (18, 8, 2), 26: (26, 8, 2), 4: (6, 4, 2), 8: (26, 8, 2), 2: (6, 4, 2)}
+
+
+#: Rows of a ball beyond which distances are cheaper.
+_MOST_ROWS = 4000
 
 
 def _own(mask: npt.ArrayLike) -> npt.NDArray[np.uint8]:
@@ -106,26 +114,49 @@ def _by_first_sample(labels: npt.NDArray[np.uint32], count: int) -> npt.NDArray[
 
 def sizes(labels: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
     """Return how many samples each of the labels 0, 1 ... `count` has."""
-    return np.bincount(np.asarray(labels).ravel(), minlength=count + 1).astype(np.int64)
+    found = np.zeros(count + 1, np.int64)
+    _count(kernel_input(labels).reshape(-1), found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(labels: Any, found: Any) -> None:  # pragma: no cover - compiled
+    # Equal neighbours are counted first and added once: most samples follow one of their own label.
+    start = 0
+    for k in range(1, labels.size + 1):
+        if k == labels.size or labels[k] != labels[start]:
+            found[int(labels[start])] += k - start
+            start = k
+
+
+def _solid(data: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a mask with three axes (a view)."""
+    return data.reshape((1,) * (3 - data.ndim) + data.shape)
+
+
+def _joined(mask: npt.NDArray[Any], connectivity: int | None) -> int:
+    if connectivity is not None and connectivity not in _CONNECTIVITY:
+        raise ParameterError(f"Connectivity {connectivity}: expected a neighbour count, 6, 18 or 26 (4 or 8 in the plane).")
+    three, two, _ = _CONNECTIVITY[26 if connectivity is None else connectivity]
+    return three if mask.ndim == 3 else two if mask.ndim == 2 else 4
 
 
 def keep_largest(mask: npt.ArrayLike, count: int = 1, connectivity: int | None = None) -> Mask:
     """Return the `count` largest components of a mask (of equal ones, those that begin first)."""
-    labels, found = components(mask, connectivity)
-    wanted = np.argsort(-sizes(labels, found)[1:], kind="stable")[:count] + 1
-    keep = np.zeros(found + 1, dtype=np.bool_)
-    keep[wanted] = True
-    result: Mask = keep[labels]
-    return result
+    data = _own(mask)
+    found = runs_of(_solid(data), _joined(data, connectivity))
+    wanted = np.zeros(found.count, np.bool_)
+    wanted[np.argsort(-found.sizes, kind="stable")[:count]] = True
+    keep(_solid(data), found, wanted)
+    return data.view(np.bool_)
 
 
 def remove_islands(mask: npt.ArrayLike, minimum: int, connectivity: int | None = None) -> Mask:
     """Return a mask without its components of fewer than `minimum` samples."""
-    labels, found = components(mask, connectivity)
-    keep = sizes(labels, found) >= minimum
-    keep[0] = False
-    result: Mask = keep[labels]
-    return result
+    data = _own(mask)
+    found = runs_of(_solid(data), _joined(data, connectivity))
+    keep(_solid(data), found, found.sizes >= minimum)
+    return data.view(np.bool_)
 
 
 def fill_holes(mask: npt.ArrayLike, axis: int | None = None) -> Mask:
@@ -140,20 +171,22 @@ def fill_holes(mask: npt.ArrayLike, axis: int | None = None) -> Mask:
     """
     data = _own(mask)
     if axis is not None and data.ndim > 1:
-        moved = np.moveaxis(data, axis, 0)
-        filled = np.stack([fill_holes(part) for part in moved]) if len(moved) else moved.astype(np.bool_)
-        return np.ascontiguousarray(np.moveaxis(filled, 0, axis))
+        if data.ndim == 2:  # every row (or column) by itself
+            rows = np.ascontiguousarray(np.moveaxis(data, axis, 0))
+            inside = np.maximum.accumulate(rows, axis=1) & np.maximum.accumulate(rows[:, ::-1], axis=1)[:, ::-1]
+            return np.ascontiguousarray(np.moveaxis(inside, 0, axis)).view(np.bool_)
+        moved = np.ascontiguousarray(np.moveaxis(data, axis, 0))
+        fill(moved, planar=True)
+        return np.ascontiguousarray(np.moveaxis(moved, 0, axis)).view(np.bool_)
     if data.ndim == 1:  # between the first and the last sample
         where = np.flatnonzero(data)
         result = np.zeros(data.shape, dtype=np.bool_)
         if where.size:
             result[where[0] : where[-1] + 1] = True
         return result
-    if not data.size:
-        return data.astype(np.bool_)
-    if 1 in data.shape:  # with one sample across, every sample is at the edge: no hole can be closed
-        return data.astype(np.bool_)
-    return np.asarray(fill_voids.fill(data, in_place=True)).astype(np.bool_)
+    if data.size and 1 not in data.shape:  # with one sample across, every sample is at the edge: no hole can be closed
+        fill(_solid(data), planar=data.ndim == 2)
+    return data.view(np.bool_)
 
 
 def distance_inside(mask: npt.ArrayLike, spacing: Sequence[float], threads: int = 1) -> FloatArray:
@@ -195,20 +228,42 @@ def _reach(radius: float) -> float:
     return radius * (1.0 + 1e-5) + 1e-6
 
 
+def _dilated(mask: npt.NDArray[np.bool_], radius: float, spacing: Sequence[float], threads: int, negate: bool) -> Mask:
+    """Return a mask dilated by a ball; `negate` takes the complement before and after, which erodes."""
+    if len(tuple(spacing)) != mask.ndim:
+        raise ParameterError(f"{len(tuple(spacing))} spacings for {mask.ndim} axes: expected one per axis, in array order.")
+    if not 1 <= mask.ndim <= 3:
+        raise ParameterError(f"Mask of shape {mask.shape}: expected one to three axes.")
+    solid = mask.reshape((1,) * (3 - mask.ndim) + mask.shape)
+    steps = (1.0,) * (3 - mask.ndim) + tuple(float(s) for s in spacing)
+    rows = ball_rows(_reach(radius), steps, solid.shape) if mask.size else np.zeros((0, 3), np.int64)
+    if not mask.size or len(rows) > _MOST_ROWS:
+        if negate:
+            return np.asarray(distance_inside(mask, spacing, threads) > _reach(radius))
+        return np.asarray(distance_to(mask, spacing, threads) <= _reach(radius))
+    words = pack_rows(solid)
+    if negate:
+        _complement(words, solid.shape[2])
+    words = dilate_words(words, solid.shape[2], rows, threads)
+    if negate:
+        np.invert(words, out=words)
+    result = np.empty(solid.shape, np.bool_)
+    unpack_rows(words, result)
+    return result.reshape(mask.shape)
+
+
 def dilate(mask: npt.ArrayLike, radius: float, spacing: Sequence[float], threads: int = 1) -> Mask:
     """Return all samples within `radius` mm of a mask."""
     if radius <= 0:
         return np.array(mask, dtype=np.bool_)
-    result: Mask = distance_to(mask, spacing, threads) <= _reach(radius)
-    return result
+    return _dilated(np.asarray(mask, dtype=np.bool_), radius, spacing, threads, negate=False)
 
 
 def erode(mask: npt.ArrayLike, radius: float, spacing: Sequence[float], threads: int = 1) -> Mask:
     """Return the samples of a mask that lie farther than `radius` mm from any sample outside it."""
     if radius <= 0:
         return np.array(mask, dtype=np.bool_)
-    result: Mask = distance_inside(mask, spacing, threads) > _reach(radius)
-    return result
+    return _dilated(np.asarray(mask, dtype=np.bool_), radius, spacing, threads, negate=True)
 
 
 def opening(mask: npt.ArrayLike, radius: float, spacing: Sequence[float], threads: int = 1) -> Mask:
@@ -224,15 +279,36 @@ def closing(mask: npt.ArrayLike, radius: float, spacing: Sequence[float], thread
 
     Beyond the edge of the array is background, so a gap between a mask and the edge stays open.
     """
-    data = np.asarray(mask, dtype=np.bool_)
-    if radius <= 0 or not data.any():
-        return data.copy()
+    data = np.array(mask, dtype=np.bool_, order="C")
+    if radius > 0 and data.any():
+        close(data, radius, spacing, threads)
+    return data
+
+
+def close(mask: Mask, radius: float, spacing: Sequence[float], threads: int = 1) -> None:
+    """Close a contiguous mask in place, as `closing` does."""
     width = [int(np.ceil(_reach(radius) / s)) + 1 for s in spacing]
-    padded = np.pad(data, [(w, w) for w in width])
-    closed = erode(dilate(padded, radius, spacing, threads), radius, spacing, threads)
-    inner = tuple(slice(w, w + n) for w, n in zip(width, data.shape, strict=True))
-    result: Mask = closed[inner] | data
-    return result
+    solid = mask.reshape((1,) * (3 - mask.ndim) + mask.shape)
+    steps = (1.0,) * (3 - mask.ndim) + tuple(float(s) for s in spacing)
+    margin = (0,) * (3 - mask.ndim) + tuple(width)
+    shape = tuple(n + 2 * m for n, m in zip(solid.shape, margin, strict=True))
+    rows = ball_rows(_reach(radius), steps, shape)
+    if len(rows) > _MOST_ROWS:
+        padded = np.pad(mask, [(w, w) for w in width])
+        closed = erode(dilate(padded, radius, spacing, threads), radius, spacing, threads)
+        mask |= closed[tuple(slice(w, w + n) for w, n in zip(width, mask.shape, strict=True))]
+        return
+    words = dilate_words(pack_rows(solid, margin), shape[2], rows, threads)
+    _complement(words, shape[2])
+    words = dilate_words(words, shape[2], rows, threads)
+    np.invert(words, out=words)
+    unpack_rows(words, solid, margin, join=True)
+
+
+def _complement(words: npt.NDArray[np.uint64], width: int) -> None:
+    """Turn every sample of packed rows round, and leave the bits beyond their ends alone."""
+    np.invert(words, out=words)
+    words[..., -1] &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(-width % 64)
 
 
 def boundary(mask: npt.ArrayLike) -> Mask:

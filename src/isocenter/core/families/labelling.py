@@ -59,7 +59,7 @@ class Segmenter(OnImages):
             raise ContentError(
                 f"{self.name} returned labels from {int(array.min())} to {top}: expected 0 to {np.iinfo(dtype).max}."
             )
-        array = array.astype(dtype, copy=False)
+        array = array.view(np.uint8) if array.dtype == np.bool_ and dtype == np.uint8 else array.astype(dtype, copy=False)
         provenance = self.traced((image, region), seed, notes)
         return LabelMap(
             array, dims, image.geometry, self.table(top), modality=image.modality, times=image.times, provenance=provenance

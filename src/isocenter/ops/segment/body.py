@@ -14,7 +14,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.operation import Context
 from isocenter.kernels.body import inside_patient, tissue_of_patient
-from isocenter.kernels.coarse import block_mean, enlarge, factors_for, to_patient_axes
+from isocenter.kernels.coarse import block_mean, draw, factors_for, to_patient_axes
 from isocenter.kernels.labels import dilate, erode
 from isocenter.ops.segment._examples import chest
 
@@ -46,8 +46,8 @@ class Body(Segmenter):
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     segments: ClassVar[tuple[str, ...]] = ("body",)
     human_scale: ClassVar[bool] = True
-    ns_per_sample: ClassVar[float] = 50.0
-    bytes_per_sample: ClassVar[float] = 8.0
+    ns_per_sample: ClassVar[float] = 6.0
+    bytes_per_sample: ClassVar[float] = 3.0
 
     threshold: Annotated[float, Field(ge=-900.0, le=0.0)] = -300.0
 
@@ -69,13 +69,15 @@ class Body(Segmenter):
         tissue = tissue_of_patient(coarse, steps, self.threshold, context.threads)
         inside, cut = inside_patient(coarse, tissue, steps) if tissue.any() else (tissue, False)
         reach = 1.01 * max(steps)
-        core = enlarge(erode(inside, reach, steps, context.threads), factors, hu.shape)
-        near = enlarge(dilate(inside, 0.6 * reach, steps, context.threads), factors, hu.shape)
-        # Between the two the samples themselves say where the skin is; lung that the field cuts open has none.
-        edge = (
-            (hu > self.threshold) | enlarge(inside & (coarse < self.threshold), factors, hu.shape) if cut else hu > self.threshold
-        )
-        result = np.ascontiguousarray((core | (near & edge))[turn].transpose(np.argsort(order)))
+        core = erode(inside, reach, steps, context.threads)
+        near = dilate(inside, 0.6 * reach, steps, context.threads)
+        if cut:  # lung that the field cuts open has no skin
+            core |= near & inside & (coarse < self.threshold)
+        # Between the two the samples themselves say where the skin is.
+        result = np.zeros(np.asarray(array).shape, np.uint8)
+        drawn = result.transpose(order)[turn]
+        draw(hu, core + np.uint8(2) * near, factors, (self.threshold, 0.0), drawn, threads=context.threads)
+        result = result.view(np.bool_)
         self._judge(result, inside, cut, context)
         if context.region is not None:
             result &= context.region

@@ -11,8 +11,9 @@ from pydantic import Field
 from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context
-from isocenter.kernels.coarse import enlarge
-from isocenter.kernels.labels import closing, components, fill_holes, sizes
+from isocenter.kernels.coarse import draw, enlarge
+from isocenter.kernels.labels import close, fill_holes
+from isocenter.kernels.runs import keep, reaching, runs_of
 from isocenter.ops.segment._chest import Chest
 from isocenter.ops.segment._examples import chest
 
@@ -51,8 +52,8 @@ class Bone(Segmenter):
     quantities: ClassVar[tuple[str, ...] | None] = ("HU",)
     segments: ClassVar[tuple[str, ...]] = ("bone",)
     human_scale: ClassVar[bool] = True
-    ns_per_sample: ClassVar[float] = 60.0
-    bytes_per_sample: ClassVar[float] = 12.0
+    ns_per_sample: ClassVar[float] = 10.0
+    bytes_per_sample: ClassVar[float] = 4.0
 
     low: Annotated[float, Field(ge=-100.0, le=2000.0)] = 180.0
     high: Annotated[float, Field(ge=0.0, le=3000.0)] = 280.0
@@ -67,21 +68,33 @@ class Bone(Segmenter):
         """Return where bone is."""
         data = np.asarray(array)
         body = Chest.of(data, context.geometry.affine, context.threads)
-        inside = enlarge(body.inside, body.factors, body.hu.shape)
-        labels, count = components((body.hu > self.low) & inside, 18)
-        volume = sizes(labels, count) * float(np.prod(body.spacing))
-        keep = volume >= self.smallest
-        sure = np.zeros(count + 1, np.bool_)
-        sure[np.unique(labels[body.hu > self.high])] = True
-        keep &= sure
-        keep[0] = False
-        found = closing(keep[labels], self.closing, body.spacing, context.threads) & inside
-        # Marrow is enclosed in most axial slices; what is as empty as lung or bowel is not marrow.
-        found |= fill_holes(found, axis=0) & (body.hu > -100)
-        result = body.back(found)
-        share = float(found.sum()) / max(1, int(inside.sum()))
+        found = np.zeros(data.shape, np.uint8)
+        draw(body.hu, np.uint8(2) * body.inside, body.factors, (self.low, 0.0), body.turned(found), threads=context.threads)
+        runs = runs_of(found, 18)
+        wanted = (runs.sizes * float(np.prod(body.spacing)) >= self.smallest) & reaching(runs, data, self.high)
+        keep(found, runs, wanted)
+        del runs
+        result = found.view(np.bool_)
+        if self.closing and result.any():
+            close(result, self.closing, context.spacing, context.threads)
+        self._fill(body, body.turned(result))
+        shape = [
+            np.minimum(f, n - f * np.arange(m)) for f, n, m in zip(body.factors, body.hu.shape, body.inside.shape, strict=True)
+        ]
+        share = float(result.sum()) / max(1.0, float(np.einsum("zyx,z,y,x->", body.inside.astype(np.float64), *shape)))
         if not result.any():
             context.note("No bone was found.")
         elif share > 0.25:
             context.note(f"Bone makes up {share:.0%} of the body: contrast medium or metal may have been taken for it.")
         return result if context.region is None else result & context.region
+
+    @staticmethod
+    def _fill(body: Chest, bone: npt.NDArray[np.bool_]) -> None:
+        """Keep bone to the patient and fill it, a row of blocks at a time."""
+        step = body.factors[0]
+        for k in range(len(body.inside)):
+            slab = slice(k * step, (k + 1) * step)
+            part = bone[slab]
+            part &= enlarge(body.inside[k : k + 1], body.factors, part.shape)
+            # Marrow is enclosed in most axial slices; what is as empty as lung or bowel is not marrow.
+            part |= fill_holes(part, axis=0) & (body.hu[slab] > -100)

@@ -11,8 +11,8 @@ from pydantic import Field
 from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
-from isocenter.kernels.coarse import enlarge, enlarge_smooth
-from isocenter.kernels.labels import dilate
+from isocenter.kernels.coarse import draw
+from isocenter.kernels.labels import dilate, sizes
 from isocenter.kernels.lung_fields import find_lung_fields
 from isocenter.kernels.lungs import LEFT, RIGHT, CoarseLungs, find_lungs
 from isocenter.ops.segment._chest import Chest
@@ -93,10 +93,11 @@ class Lungs(Segmenter):
         found = find_lungs(body.coarse, body.inside, body.steps, self.closing, context.threads)
         for text in found.notes:
             context.note(text)
-        result = _refine(body.hu, found, body.steps, body.factors, context.threads)
+        result = np.zeros(array.shape, np.uint8)
+        _refine(body.hu, found, body.steps, body.factors, context.threads, body.turned(result))
         if len(context.spacing) == 3:
             _judge(result, float(np.prod(body.spacing)) / 1000.0, context)
-        return body.back(result)
+        return result
 
 
 def _fields(array: npt.NDArray[Any], context: Context) -> npt.NDArray[np.uint8]:
@@ -112,14 +113,18 @@ def _fields(array: npt.NDArray[Any], context: Context) -> npt.NDArray[np.uint8]:
 
 
 def _refine(
-    hu: npt.NDArray[Any], found: CoarseLungs, steps: tuple[float, ...], factors: tuple[int, ...], threads: int
-) -> npt.NDArray[np.uint8]:
-    """Draw the lungs at full resolution.
+    hu: npt.NDArray[Any],
+    found: CoarseLungs,
+    steps: tuple[float, ...],
+    factors: tuple[int, ...],
+    threads: int,
+    result: npt.NDArray[np.uint8],
+) -> None:
+    """Draw the lungs at full resolution into a volume of zeros.
 
     Inside, blocks count whole. At the wall of air the samples themselves decide; at a notch that was closed there is
     no edge to see, and the interpolated closing decides.
     """
-    result = np.zeros(hu.shape, dtype=np.uint8)
     reach = 1.01 * max(steps)
     for side in (RIGHT, LEFT):
         whole = found.labels == side
@@ -127,30 +132,26 @@ def _refine(
             continue
         rows = np.flatnonzero(whole.any(axis=(1, 2)))
         slab = slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3)
-        fine = slice(slab.start * factors[0], min(slab.stop * factors[0], hu.shape[0]))
-        part, shape = whole[slab], hu[fine].shape
+        codes = np.zeros(whole.shape, np.uint8)
+        part = whole[slab]
         outer = ~part & dilate(part, reach, steps, threads) & ~found.airway[slab]
         outer &= (found.labels[slab] == 0) | (found.labels[slab] == side)
         rim = part & dilate(~part, reach, steps, threads)
         notch = dilate(part & ~found.aerated[slab], reach, steps, threads) & (part | outer)
-        drawn = enlarge(part & ~rim, factors, shape)
-        drawn = drawn | (enlarge(rim | outer, factors, shape) & (hu[fine] < found.threshold))
-        drawn |= enlarge(notch, factors, shape) & (enlarge_smooth(part, factors, shape) > 0.5)
-        own = result[fine]
-        own[drawn & (own == 0)] = side
-    return result
+        codes[slab] = (part & ~rim) + np.uint8(4) * (rim | outer) + np.uint8(8) * notch
+        draw(hu, codes, factors, (0.0, found.threshold), result, side, whole, threads)
 
 
 def _judge(result: npt.NDArray[np.uint8], voxel: float, context: Context) -> None:
     """Note what a reader should know before believing the lungs; `voxel` in ml."""
     names = {RIGHT: "right", LEFT: "left"}
-    present = [side for side in names if (result == side).any()]
+    count = sizes(result, 2)
+    present = [side for side in names if count[side]]
     if len(present) == 1:
         context.note(f"Only the {names[present[0]]} lung was found.")
     for side in present:
-        mask = result == side
-        volume = float(mask.sum()) * voxel
-        edges = [mask.take(end, axis=axis).any() for axis in range(3) for end in (0, -1)]
+        volume = float(count[side]) * voxel
+        edges = [(result.take(end, axis=axis) == side).any() for axis in range(3) for end in (0, -1)]
         if any(edges):
             context.note(f"The {names[side]} lung touches the edge of the image: {volume:.0f} ml is a lower bound.")
         elif not _PLAUSIBLE[0] <= volume <= _PLAUSIBLE[1]:
