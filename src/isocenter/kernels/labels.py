@@ -336,12 +336,12 @@ def bounding_box(mask: npt.ArrayLike, margin: int | Sequence[int] = 0) -> tuple[
     """
     data = np.asarray(mask, dtype=np.bool_)
     margins = (margin,) * data.ndim if isinstance(margin, int) else tuple(margin)
-    box = []
+    box: list[slice] = []
     for axis in range(data.ndim):
-        others = tuple(k for k in range(data.ndim) if k != axis)
-        where = np.flatnonzero(data.any(axis=others))
+        # What earlier axes have shown to be empty is not looked at again.
+        inside = data[tuple(slice(b.start, b.stop) for b in box)]
+        where = np.flatnonzero(inside.any(axis=tuple(k for k in range(data.ndim) if k != axis)))
         if not where.size:
             return None
-        low, high = int(where[0]) - margins[axis], int(where[-1]) + 1 + margins[axis]
-        box.append(slice(max(0, low), min(data.shape[axis], high)))
-    return tuple(box)
+        box.append(slice(int(where[0]), int(where[-1]) + 1))
+    return tuple(slice(max(0, b.start - m), min(n, b.stop + m)) for b, m, n in zip(box, margins, data.shape, strict=True))

@@ -74,10 +74,10 @@ class Body(Segmenter):
         if cut:  # lung that the field cuts open has no skin
             core |= near & inside & (coarse < self.threshold)
         # Between the two the samples themselves say where the skin is.
-        result = np.zeros(np.asarray(array).shape, np.uint8)
-        drawn = result.transpose(order)[turn]
-        draw(hu, core + np.uint8(2) * near, factors, (self.threshold, 0.0), drawn, threads=context.threads)
-        result = result.view(np.bool_)
+        drawn = np.zeros(np.asarray(array).shape, np.uint8)
+        codes = core + np.uint8(2) * near
+        draw(hu, codes, factors, (self.threshold, 0.0), drawn.transpose(order)[turn], threads=context.threads)
+        result = drawn.view(np.bool_)
         self._judge(result, inside, cut, context)
         if context.region is not None:
             result &= context.region
