@@ -82,7 +82,8 @@ class Budget:
     max_unpacked
         Bytes of all entries of one archive, unpacked to a temporary folder.
     seconds
-        Time for decoding one item.
+        Wall time for inspecting one file, and for loading one item (which gets one second more for every 4 MiB of its
+        samples); asked for in every loop over frames, chunks, pages and blocks, and given to the children that decode.
     verify_bytes
         Inspection reads the samples through once (checking check sums and counting NaN) up to this many bytes;
         larger items are verified when they are loaded.

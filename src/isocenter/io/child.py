@@ -36,12 +36,13 @@ BASE_MEMORY = 512 << 20
 _SERVER = Path(__file__).with_name("child_server.py")
 _BASE_SECONDS = 8.0
 _START_SECONDS = 20.0  # a new child has yet to import its codec
+_SERVER_SECONDS = 30.0  # the server loads the modules of a codec before it forks
 _SECONDS_PER_BYTE = 1.0 / (4 << 20)
 _KEPT = 8 << 20  # a result above this keeps the arena that it was decoded into
 _LONGEST = 1 << 16
 #: Codec -> modules that the server loads before it forks, so that the children share them.
 _MODULES = {
-    "jpeg-ls": ("numpy", "jpeg_ls"), "jpeg-2000": ("numpy", "_openjpeg"), "gdcm": ("gdcm",), "jpeg-12": ("numpy", "imagecodecs._jpeg8"),
+    "jpeg-ls": ("numpy", "jpeg_ls"), "jpeg-2000": ("numpy", "openjpeg"), "gdcm": ("gdcm",), "jpeg-12": ("numpy", "imagecodecs._jpeg8"),
     "pillow": ("PIL.Image",), "pillow-header": ("PIL.Image",), "tiff": ("numpy", "tifffile"), "lzw": ("numpy", "imagecodecs._imcd"),
     "zstd": ("numpy", "imagecodecs._zstd"), "blosc": ("numpy", "imagecodecs._blosc"), "lz4": ("numpy", "imagecodecs._lz4"),
     "jpeg2k": ("numpy", "imagecodecs._jpeg2k"),
@@ -135,11 +136,12 @@ class _Server:
             If the server is gone.
         """
         with self.lock:
-            until = time.monotonic() + _START_SECONDS
+            until = time.monotonic() + _SERVER_SECONDS
             try:
                 _send(self.line, message, descriptors, until)
                 return _receive(self.line, until)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, ChildError) as error:
+                self.process.kill()  # what it may say later would be taken for the answer to another question
                 raise ChildError(f"the server of decoders is gone ({type(error).__name__})") from error
 
     def close(self) -> None:
@@ -160,8 +162,12 @@ class _Child:
         self.arena: _Arena | None = None
         self.told = False
         self.line, theirs = socket.socketpair()
-        with theirs:
-            self.pid = int(server.ask({"load": list(_MODULES.get(codec, ()))}, [theirs.fileno()])["pid"])
+        try:
+            with theirs:
+                self.pid = int(server.ask({"load": list(_MODULES.get(codec, ()))}, [theirs.fileno()])["pid"])
+        except BaseException:
+            self.line.close()
+            raise
 
     def run(
         self, codec: str, packed: bytes | bytearray | memoryview, room: int, facts: Mapping[str, Any], memory: int, seconds: float,
@@ -237,6 +243,8 @@ class _Pool:
                     for child in self.idle:  # they ended with their server
                         child.close()
                     self.idle.clear()
+                    if self.server is not None:
+                        self.server.close()
                     self.server = _Server()
                 if self.idle:
                     return self.idle.pop()
@@ -255,6 +263,13 @@ class _Pool:
             child.close()
         self.free.release()
 
+    def forget(self) -> None:
+        """Let go of what a fork inherited: it belongs to the process that was forked."""
+        for child in self.idle:
+            child.line.close()
+        if self.server is not None:
+            self.server.line.close()
+
     def close(self) -> None:
         """End the server and all children."""
         with self.lock:
@@ -268,6 +283,8 @@ class _Pool:
 
 _pool: _Pool | None = None
 _pool_lock = threading.Lock()
+#: Pools of processes that this one was forked from, kept so that nothing of theirs is ended here.
+_inherited: list[_Pool] = []
 
 
 def children() -> int:
@@ -279,7 +296,11 @@ def _current() -> _Pool:
     """Return the pool of this process; one that was forked starts its own."""
     global _pool
     with _pool_lock:
-        if _pool is None or _pool.owner != os.getpid():
+        if _pool is not None and _pool.owner != os.getpid():
+            _pool.forget()
+            _inherited.append(_pool)
+            _pool = None
+        if _pool is None:
             _pool = _Pool()
         return _pool
 

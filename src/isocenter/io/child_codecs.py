@@ -68,13 +68,10 @@ def _jpeg_ls(given: memoryview, room: memoryview, facts: Facts) -> Facts:
 
 
 def _jpeg_2000(given: memoryview, room: memoryview, facts: Facts) -> Facts:
-    _openjpeg = importlib.import_module("_openjpeg")
-    stream = io.BytesIO(given)
-    kind = 0 if bytes(given[:4]) == b"\xff\x4f\xff\x51" else 2
-    code, data = _openjpeg.decode(stream, kind, as_array=False)
-    if code:
-        raise ValueError(f"OpenJPEG refuses it (code {code})")
-    found = _openjpeg.get_parameters(stream, kind)
+    openjpeg = importlib.import_module("openjpeg")
+    stream = bytes(given)
+    data = openjpeg.decode_pixel_data(stream, version=2)
+    found = openjpeg.get_parameters(stream)
     return {"count": _put(room, data), "precision": int(found["precision"]), "signed": bool(found["is_signed"])}
 
 
@@ -117,13 +114,12 @@ def _pillow(handle: BinaryIO, room: memoryview, facts: Facts) -> Facts:
 
     Image.MAX_IMAGE_PIXELS = None  # the caller compared the header with its budget
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    with Image.open(handle, formats=(facts["format"],)) as picture:
-        if facts.get("page"):
-            picture.seek(int(facts["page"]))
-        if "size" in facts and list(picture.size) != list(facts["size"]):
-            raise ValueError(
-                f"it is {picture.size[0]} x {picture.size[1]} pixels now, not {facts['size'][0]} x {facts['size'][1]}"
-            )
+    with Image.open(handle, formats=(facts["format"],)) as file:
+        if facts["page"]:
+            file.seek(int(facts["page"]))
+        if list(file.size) != list(facts["size"]):
+            raise ValueError(f"it is {file.size[0]} x {file.size[1]} pixels, not {facts['size'][0]} x {facts['size'][1]}")
+        picture: Image.Image = file
         if picture.mode == "P":
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
         picture.load()

@@ -73,7 +73,7 @@ def check() -> None:
     running = _now.get()
     if running is not None and time.monotonic() > running.until:
         raise BudgetError(
-            f"{running.name}: reading it takes longer than {running.seconds:.4g} s: expected it to end by then; raise the budget "
+            f"{running.name}: reading it takes longer than {running.seconds:.3g} s: expected it to end by then; raise the budget "
             "if the file is sound."
         )
 

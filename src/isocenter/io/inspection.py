@@ -19,7 +19,7 @@ from isocenter.core.errors import (
     MissingInputError,
     UnsupportedError,
 )
-from isocenter.io import archive, formats
+from isocenter.io import archive, deadline, formats
 from isocenter.io.arrange import arrange
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Inventory, Item, Refusal, Repair
@@ -107,7 +107,16 @@ def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | 
         _inspect_files([root], found, alone=True)
     else:
         found.refuse(root, UnsupportedError(f"{root.name}: no regular file (a device, pipe or socket): expected an image file."))
-    return Inventory(root, arrange(found.items), tuple(found.refusals), tuple(found.skipped))
+    return Inventory(
+        root, arrange([_timed(item, found.budget) for item in found.items]), tuple(found.refusals), tuple(found.skipped)
+    )
+
+
+def _timed(item: Item, budget: Budget) -> Item:
+    """Return an item that loads within its time: what the budget says, and more for many samples."""
+    seconds = budget.seconds + item.spec.nbytes / deadline.BYTES_A_SECOND
+    path = next((p for p in item.paths[0].parents if p.suffix.lower() == ".zarr"), item.paths[0])
+    return dataclasses.replace(item, load=deadline.Timed(item.load, seconds, path))
 
 
 def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside: str = "") -> None:
@@ -134,7 +143,8 @@ def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside:
             if path.is_dir():
                 from isocenter.io import ome_zarr
 
-                found.items.extend(ome_zarr.inspect(path, found.budget))
+                with deadline.within(found.budget.seconds, path):
+                    found.items.extend(ome_zarr.inspect(path, found.budget))
                 continue
             head = open_regular(path, formats.HEAD)
             packed = archive.kind_of(head, path)
@@ -150,7 +160,8 @@ def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside:
             elif chosen.name == "dicom":
                 dicom.append(path)
             else:
-                items = chosen.module().inspect(path, found.budget)
+                with deadline.within(found.budget.seconds, path):
+                    items = chosen.module().inspect(path, found.budget)
                 found.items.extend(items)
                 claimed.update(p for item in items for p in item.paths)
         except Exception as error:  # noqa: BLE001 - the border: whatever a decoder raises on bad bytes becomes a refusal

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.extras import require
-from isocenter.io import child
+from isocenter.io import child, deadline
 from isocenter.io.budget import Budget
 from isocenter.io.raster import decoding, pillow_array
 
@@ -150,6 +150,7 @@ class TiledLevel:
                 places = self.offsets.read(handle, first, right - left).tolist()
                 lengths = self.counts.read(handle, first, right - left).tolist()
                 y0, y1 = max(j * down, rows[0]), min((j + 1) * down, rows[1])
+                deadline.check()
                 for i, at, length in zip(range(left, right), places, lengths, strict=True):
                     x0, x1 = max(i * wide, columns[0]), min((i + 1) * wide, columns[1])
                     tile = self._tile(handle, at, length, first + i - left)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import FormatError
+from isocenter.io import deadline
 
 __all__ = ["Coding", "Stream", "coding_of"]
 
@@ -77,6 +78,7 @@ class Stream:
 
     def _some(self, limit: int) -> bytes:
         """Return between one and `limit` decoded bytes, nothing at the end."""
+        deadline.check()
         if self._inflater is None:
             return self._file.read(min(limit, 1 << 24))
         while not self._ended:
@@ -132,6 +134,7 @@ class Stream:
         view = array.reshape(-1).view(np.uint8).data
         done = 0
         while done < len(view):
+            deadline.check()
             if self._inflater is None:
                 got = self._file.readinto(view[done : done + (1 << 26)])
             else:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from isocenter.core.errors import FormatError, UnsupportedError
+from isocenter.io import deadline
 from isocenter.io.budget import Budget
 
 __all__ = ["Directory", "Page", "directories", "pages"]
@@ -236,6 +237,7 @@ def directories(handle: BinaryIO, path: Path, budget: Budget) -> Iterator[Direct
             )
         seen.add(place)
         budget.check_frames(len(seen), path)
+        deadline.check()
         directory = Directory(handle, place, order, big, size, path.name)
         yield directory
         place = directory.next

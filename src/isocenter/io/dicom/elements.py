@@ -18,6 +18,7 @@ from pathlib import Path
 from pydicom.datadict import DicomDictionary
 
 from isocenter.core.errors import BudgetError, FormatError
+from isocenter.io import deadline
 from isocenter.io.dicom.words import clean, tag_name
 
 __all__ = ["Dataset", "Element", "View", "walk"]
@@ -137,6 +138,7 @@ class _Walk:
 
     def run(self) -> int:
         while self.stack:
+            deadline.check()
             if self.in_items:
                 self._next_item()
             elif self._elements():

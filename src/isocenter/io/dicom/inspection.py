@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from isocenter.core.errors import BudgetError, ContentError, GeometryError, IsocenterError, UnsupportedError
+from isocenter.io import deadline
 from isocenter.io.budget import Budget
-from isocenter.io.dicom import measurements, registration, values
+from isocenter.io.dicom import measurements, registration, slide, values
 from isocenter.io.dicom.colour import read_palette
 from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
 from isocenter.io.dicom.dicomdir import is_directory, listed_files
@@ -54,6 +55,7 @@ class _Series:
     """What was found of one series."""
 
     members: list[Member] = field(default_factory=list)
+    slides: list[File] = field(default_factory=list)
     header: Header | None = None
     first: File | None = None
     calibrations: dict[str, tuple[Calibration, tuple[float, ...] | None, Header]] = field(default_factory=dict)
@@ -82,7 +84,8 @@ def inspect_files(paths: Sequence[Path], budget: Budget, repair: Repair | None =
     refusals: list[Refusal] = []
     listed: list[Path] = []
     for path in sorted(paths, key=str):
-        listed.extend(_sort(path, budget, found, derived, refusals))
+        with deadline.within(budget.seconds, path):
+            listed.extend(_sort(path, budget, found, derived, refusals))
     if len(paths) == 1:  # a DICOMDIR by itself stands for the files it lists; beside them it adds nothing
         budget.check_files(len(listed), paths[0], "the DICOMDIR")
         for path in listed:
@@ -115,6 +118,8 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
             derived.append(file)
         elif not has_pixels(file.data):
             refusals.append(_other(file, sop_class))
+        elif sop_class == slide.CLASS:
+            found.setdefault(series_uid or _place(file), _Series()).slides.append(file)
         else:
             _add(found.setdefault(series_uid or _place(file), _Series()), file, budget)
     except IsocenterError as error:
@@ -173,6 +178,8 @@ def _header(file: File, one: Member) -> Header:
 
 def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[list[Item], list[Refusal]]:
     refusals = [Refusal(path, str(error), refusal_kind(error)) for path, error in series.broken]
+    if series.slides:
+        return _slide(series, refusals, budget)
     if not series.members:
         return [], refusals
     series.members.sort(key=lambda m: (m.number, m.sop, str(m.pixels.path)))  # not by name: a copy elsewhere reads the same
@@ -207,6 +214,19 @@ def _series(series: _Series, budget: Budget, repair: Repair | None) -> tuple[lis
         where = first.pixels.path if len(series.members) == 1 else first.pixels.path.parent
         return [], [Refusal(where, str(error), refusal_kind(error)), *refusals]
     return items, refusals
+
+
+def _slide(series: _Series, refusals: list[Refusal], budget: Budget) -> tuple[list[Item], list[Refusal]]:
+    """Return the pyramid of a series of slides; a level that is broken condemns it, for regions would come from a coarser one."""
+    where = series.slides[0].path if len(series.slides) == 1 else series.slides[0].path.parent
+    if series.broken:
+        return [], refusals
+    try:
+        if series.members:
+            raise ContentError(f"{clean(where)}: slides and other images in one series: expected one kind; separate them.")
+        return [slide.slide_item(series.slides, budget)], []
+    except IsocenterError as error:
+        return [], [Refusal(where, str(error), refusal_kind(error))]
 
 
 def _derived(files: list[File], images: list[Item], budget: Budget, refusals: list[Refusal]) -> list[Item]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import FormatError
+from isocenter.io import deadline
 from isocenter.io.budget import Budget
 from isocenter.io.dicom.codestream import check_frame, rle_segments
 from isocenter.io.dicom.dataset import File, open_file
@@ -98,6 +99,7 @@ def full_check(pixels: Pixels) -> None:
         return
     with _Source(pixels) as source:
         for k, extent in enumerate(pixels.extents):
+            deadline.check()
             stream = b"".join(source.read(start, length) for start, length in extent)
             check_frame(stream, pixels.syntax, pixels.layout, k, pixels.path)
             if pixels.syntax.codec == "rle":
@@ -285,6 +287,7 @@ def _decoded(source: _Source, pixels: Pixels, frames: Sequence[int]) -> tuple[Ar
     photometric = form.photometric
     for k, frame in enumerate(frames):
         extent = pixels.extents[frame]
+        deadline.check()
         stream = b"".join(source.read(start, length) for start, length in extent)
         check_frame(stream, pixels.syntax, form, frame, pixels.path)
         if pixels.syntax.codec == "rle":
