@@ -7,7 +7,7 @@ DICOM PS3.3 C.7.6.3 (image pixel module); PS3.5 section 8 (encoding of pixel dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -91,8 +91,17 @@ def has_pixels(data: Dataset) -> bool:
     return any(tag in data.elements for tag in (PIXELS, FLOATS, DOUBLES))
 
 
-def layout(file: File, budget: Budget) -> Layout:
+def layout(file: File, budget: Budget, most_frames: int | None = None) -> Layout:
     """Read and check how a file's pixels are stored.
+
+    Parameters
+    ----------
+    file
+        The opened file.
+    budget
+        Limits.
+    most_frames
+        Of tiles that are never held together: how many there may be; then their sum counts against no other limit.
 
     Raises
     ------
@@ -102,6 +111,10 @@ def layout(file: File, budget: Budget) -> Layout:
         If they would take more than the budget.
     """
     found = _described(file)
+    if most_frames is not None:
+        replace(budget, max_frames=most_frames).check_frames(found.frames, file.path, "the tiles")
+        budget.check_shape((found.rows, found.columns, found.samples), found.dtype.itemsize, file.path, "a tile")
+        return _present(file, found, None)
     budget.check_frames(found.frames, file.path)
     budget.check_shape((found.frames, found.rows, found.columns, found.samples), found.dtype.itemsize, file.path, "the pixels")
     return _present(file, found, budget)
@@ -176,7 +189,7 @@ def _bits(file: File) -> tuple[int, int, int]:
     return allocated, stored, high
 
 
-def _present(file: File, found: Layout, budget: Budget) -> Layout:
+def _present(file: File, found: Layout, budget: Budget | None) -> Layout:
     path = file.path
     if file.syntax.encapsulated:
         if found.fragments is None:
@@ -193,7 +206,9 @@ def _present(file: File, found: Layout, budget: Budget) -> Layout:
             raise FormatError(
                 f"{clean(path)}: a fragment of PixelData (7FE0,0010) is empty: expected compressed bytes; fetch the file again."
             )
-        if file.syntax.codec != "video":  # a still scene of any length packs into next to nothing; its size alone counts
+        if (
+            budget is not None and file.syntax.codec != "video"
+        ):  # a still scene of any length packs into next to nothing; its size alone counts
             budget.check_ratio(packed, found.frame_bytes * found.frames, path, "decoding the pixels")
         return found
     if found.fragments is not None:

@@ -29,7 +29,6 @@ _SECTION_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1",
     "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130",
 )  # fmt: skip
-_SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 DOSE_CLASS = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
@@ -116,10 +115,6 @@ def _frames(
     if form.frames == 1 and (has_plane(data) or sop_class in _SECTION_CLASSES):
         where = plane(data, data, data)
         return [Frame(pixels, 0, where, rescale, number, sop, kind_of(data, modality), clocks(data))]
-    if sop_class == _SLIDE_CLASS:
-        raise UnsupportedError(
-            f"{clean(file.path)}: a whole slide in tiles is not assembled: expected a TIFF or SVS slide; convert it first."
-        )
     if sop_class in _SECTION_CLASSES:
         raise GeometryError(
             f"{clean(file.path)}: {form.frames} frames of {modality or 'cross sections'} without positions (no plane in their functional groups): expected "
