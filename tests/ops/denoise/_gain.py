@@ -35,6 +35,11 @@ def add(model: str, truth: np.ndarray, strength: float) -> np.ndarray:
         return truth + sigma * rng.standard_normal(truth.shape)
     if model == "rician":
         return np.hypot(truth + sigma * rng.standard_normal(truth.shape), sigma * rng.standard_normal(truth.shape))
+    if model == "poisson":  # the strength is the count at the brightest
+        return rng.poisson(truth * (strength / truth.max())) * (truth.max() / strength)
+    if model == "salt and pepper":
+        chance = rng.random(truth.shape)
+        return np.where(chance < strength / 2, truth.min(), np.where(chance > 1 - strength / 2, truth.max(), truth))
     if model == "speckle":
         return truth * rng.gamma(strength**-2, strength**2, truth.shape)
     if model == "bright specks":
@@ -47,10 +52,14 @@ def psnr(array: np.ndarray, truth: np.ndarray) -> float:
 
 
 def gain(operation: Filter, which: str, shared: Shared, model: str = "gaussian", strength: float = 0.05) -> tuple[float, float]:
-    """Return the dB won and how far the mean moved from that of the noisy image, as a fraction."""
+    """Return the dB won and how far the mean moved from that of the noisy image, as a fraction.
+
+    Specks move the mean themselves: with them it is held against that of the truth.
+    """
     truth, geometry = clean(which, None if which == "phantom" else shared("brain_mr") / "ch2.nii.gz")
-    if model == "speckle":
-        truth = truth + 0.1 * float(np.ptp(truth))
+    if model in ("speckle", "poisson"):
+        truth = truth + (0.1 if model == "speckle" else 0.02) * float(np.ptp(truth))
     noisy = add(model, truth, strength).astype(np.float32)
     found = np.asarray(operation(Image(noisy, DIMS, geometry)).array, np.float64)
-    return psnr(found, truth) - psnr(noisy, truth), float(found.mean() / noisy.mean(dtype=np.float64) - 1)
+    kept = truth.mean() if model == "salt and pepper" else noisy.mean(dtype=np.float64)
+    return psnr(found, truth) - psnr(noisy, truth), float(found.mean() / kept - 1)

@@ -12,6 +12,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.ops.denoise.median import Median
 from isocenter.testing.contracts.inputs import grid
+from tests.ops.denoise._gain import Shared, gain
 
 
 @pytest.mark.parametrize("radius, size", [(1, 3), ((0, 1, 2), (1, 3, 5)), (0, 1)])
@@ -49,3 +50,23 @@ def test_refusals() -> None:
         Median(radius=(1, 1))(Image(np.zeros((3, 3, 3)), ("z", "y", "x"), grid((3, 3, 3))))
     with pytest.raises(ContentError, match="label map"):
         Median()(LabelMap(np.zeros((3, 3), np.uint8), ("y", "x"), grid((3, 3))))
+
+
+WON = [("all", "phantom", 10.9), ("all", "real", 12.0), ("extremes", "phantom", 16.2), ("extremes", "real", 19.6)]
+
+
+@pytest.mark.parametrize("only, which, least", WON)
+def test_wins_over_salt_and_pepper(only: str, which: str, least: float, shared: Shared) -> None:
+    won, moved = gain(Median(only=only), which, shared, "salt and pepper", 0.05)
+    assert won >= least
+    # The plain median takes thin things (the skull of the coarse phantom) along with the specks.
+    assert abs(moved) < (0.0005 if only == "extremes" else 0.03)
+
+
+def test_lone_extremes_go_and_plateaus_stay() -> None:
+    array = np.full((12, 12), 50.0, np.float32)
+    array[6:, 6:] = 100.0
+    expected = array.copy()
+    array[2, 2], array[3, 8] = 0.0, 100.0
+    image = Image(array, ("y", "x"), Geometry.pixels((12, 12)))
+    np.testing.assert_array_equal(Median(only="extremes")(image).array, expected)

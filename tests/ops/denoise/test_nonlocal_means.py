@@ -75,3 +75,16 @@ def test_measures_the_noise_and_refuses_nan() -> None:
     array[3, 3, 3] = np.nan
     with pytest.raises(ContentError, match="not finite"):
         NonlocalMeans()(Image(array, DIMS, Geometry.regular(array.shape)))
+
+
+@pytest.mark.parametrize("which, least", [("phantom", 9.3), ("real", 9.9)])
+def test_poisson_noise_and_the_mean(which: str, least: float, shared: Shared) -> None:
+    won, moved = gain(NonlocalMeans(model="poisson"), which, shared, "poisson", 100.0)
+    assert won >= least
+    assert abs(moved) < 0.0025
+
+
+def test_counts_below_zero_are_refused() -> None:
+    array = np.full((4, 4, 4), -1.0)
+    with pytest.raises(ContentError, match="counts are 0 or more"):
+        NonlocalMeans(model="poisson")(Image(array, DIMS, Geometry.regular(array.shape)))
