@@ -18,7 +18,16 @@ import numpy.typing as npt
 
 from isocenter.kernels.threads import kernel_input, run_rows
 
-__all__ = ["apply_curve", "count_levels", "cumulative", "equalizing_curve", "extremes", "matching_curve"]
+__all__ = [
+    "apply_curve",
+    "count_levels",
+    "cumulative",
+    "equalizing_curve",
+    "extremes",
+    "look_up",
+    "matching_curve",
+    "weigh_levels",
+]
 
 Array = npt.NDArray[Any]
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -57,6 +66,25 @@ def apply_curve(array: Array, low: float, high: float, curve: Curve, threads: in
     kind = values.dtype.type
     whole = bool(np.isfinite(_sum(values)))
     run_rows(_apply, 64, threads, values, kind(low), kind(scale), kernel_input(start), kernel_input(rise), whole, out.reshape(-1))
+    return out
+
+
+def weigh_levels(levels: Array, counts: npt.NDArray[np.int64], low: float, high: float, bins: int) -> npt.NDArray[np.int64]:
+    """Return what `count_levels` counts, from different values and how often each occurs."""
+    kind = levels.dtype.type
+    place = ((levels - kind(low)) * kind(bins / (high - low))).astype(np.int32)
+    table = np.zeros(bins, np.int64)
+    np.add.at(table, np.clip(place, 0, bins - 1), counts)
+    return table
+
+
+def look_up(array: Array, lowest: int, table: Array, threads: int = 1) -> Array:
+    """Return ``table[array - lowest]`` for integers of one or two bytes that the table covers."""
+    values = kernel_input(array).reshape(-1)
+    spread = np.zeros(1 << (8 * values.itemsize), table.dtype)  # by the bits of a value, whatever its sign
+    spread[(np.arange(len(table)) + lowest) % len(spread)] = table
+    out = np.empty(array.shape, table.dtype)
+    run_rows(_look_up, 64, threads, values.view(f"u{values.itemsize}"), kernel_input(spread), out.reshape(-1))
     return out
 
 
@@ -119,6 +147,12 @@ def _count(
             value = values[k]
             if np.isfinite(value):
                 table[min(max(np.int32((value - low) * scale), np.int32(0)), top)] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(first: int, last: int, values: Any, table: Any, out: Any) -> None:  # pragma: no cover - compiled
+    for k in range(first * values.size // 64, last * values.size // 64):
+        out[k] = table[values[k]]
 
 
 @numba.njit(cache=True, nogil=True)

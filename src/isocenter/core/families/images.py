@@ -26,6 +26,8 @@ class Filter(OnImages):
     family: ClassVar[str] = "Filter"
     keeps_dtype: ClassVar[bool] = False
     gives_quantity: ClassVar[str | None] = None
+    #: Whether `compute` takes integers of one or two bytes as they are (and gives floats): a table does for them.
+    takes_integers: ClassVar[bool] = False
 
     def __call__(self, image: Image, /, *, seed: int = 0, threads: int | None = None) -> Image:
         """Return the filtered image: same grid and dims."""
@@ -36,7 +38,8 @@ class Filter(OnImages):
         dtype = image.dtype if self.keeps_dtype else working_dtype(image.dtype)
 
         def one(block: Array) -> Array:
-            result = np.asarray(self.compute(block.astype(dtype, copy=False), context))
+            own = self.takes_integers and block.dtype.kind in "iu" and block.dtype.itemsize <= 2
+            result = np.asarray(self.compute(block if own else block.astype(dtype, copy=False), context))
             if result.shape != block.shape:
                 raise ContentError(
                     f"{self.name} returned samples of shape {result.shape} for {block.shape}: a filter keeps the grid."

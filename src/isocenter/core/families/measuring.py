@@ -170,9 +170,9 @@ class Metric(OnImages):
 
         A metric that tells objects or labels apart overrides this and is handed integers.
         """
-        if labels.dtype == np.uint8 and labels.present in ((0, 1), (0,), (1,)):  # a mask already: looked at as one
-            if self.label is None or any(s.value == 1 and self.label in (s.name, s.value) for s in labels.segments):
-                return np.asarray(labels.array).view(np.bool_)
+        own = self.label is None or any(s.value == 1 and self.label in (s.name, s.value) for s in labels.segments)
+        if own and labels.dtype == np.uint8 and labels.present in ((0, 1), (0,), (1,)):
+            return np.asarray(labels.array).view(np.bool_)  # a mask already: no copy
         if self.label is None:
             return labels.mask()
         if any(self.label in (s.name, s.value) for s in labels.segments):

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from isocenter.core.families import Filter
 from isocenter.core.operation import Context
-from isocenter.kernels.tone import apply_curve, count_levels, equalizing_curve, extremes
+from isocenter.kernels.otsu import histogram
+from isocenter.kernels.tone import apply_curve, count_levels, equalizing_curve, extremes, look_up, weigh_levels
 
 __all__ = ["Equalize"]
 
@@ -31,6 +32,7 @@ class Equalize(Filter):
     """
 
     gives_quantity: ClassVar[str | None] = "intensity fraction"
+    takes_integers: ClassVar[bool] = True
     ns_per_sample: ClassVar[float] = 6.0
 
     bins: int = Field(1024, ge=2, le=1 << 20)
@@ -42,6 +44,14 @@ class Equalize(Filter):
 
     def compute(self, array: Any, context: Context) -> Any:
         """Return the fraction of values below each."""
+        if array.dtype.kind in "iu":
+            counts, values = histogram(array, threads=context.threads)
+            if len(values) == 1:
+                return np.zeros(array.shape, np.float32)
+            levels = values.astype(np.float32)
+            low, high = float(levels[0]), float(levels[-1])
+            curve = equalizing_curve(weigh_levels(levels, counts, low, high, self.bins))
+            return look_up(array, int(values[0]), apply_curve(levels, low, high, curve), context.threads)
         low, high = extremes(array)
         if high <= low:
             return np.where(np.isfinite(array), array.dtype.type(0.0), array)

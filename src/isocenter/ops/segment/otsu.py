@@ -50,7 +50,8 @@ class Otsu(Segmenter):
             context.note(f"{self.name}: the region is empty, and so is the result.")
             return np.zeros(data.shape, np.bool_)
         threshold = otsu(data, region, self.bins, context.threads)
-        found: Any = data > threshold
+        # A whole threshold compares with whole numbers as it is: no float is made of them.
+        found: Any = data > (int(threshold) if data.dtype.kind in "iu" and threshold == int(threshold) else threshold)
         if not (found if region is None else found & region).any():
             context.note(f"{self.name}: every value is {threshold:.6g}; there is nothing to part, and no label.")
             return np.zeros(data.shape, np.bool_)
