@@ -17,6 +17,7 @@ from isocenter.core.provenance import digest_json
 
 if TYPE_CHECKING:
     from isocenter.core.image import Image
+    from isocenter.core.labels import LabelMap, MaskStack
 
 __all__ = ["TASKS", "Cohort", "Sample", "Task"]
 
@@ -214,6 +215,37 @@ class Cohort:
                 f"Sample '{sample.identifier}' of cohort '{self.name}' is a row of a table: expected an image; use its values."
             )
         return sample.path
+
+    def mask(self, index: int) -> LabelMap | MaskStack:
+        """Read the mask of one sample of a segmentation cohort.
+
+        A DICOM segmentation or structure set is read with its image, whose grid it is drawn on.
+
+        Raises
+        ------
+        ContentError
+            If the sample's label is no file, or holds no mask.
+        InputError
+            If it cannot be read, with the reason.
+        """
+        import os
+
+        from isocenter.io import door
+
+        path, label = self.file(index), self.samples[index].label
+        if not isinstance(label, Path):
+            raise ContentError(f"Sample '{self.samples[index].identifier}': its label is no file of a mask; expected one.")
+        items = door.inspect(label).items
+        if any(item.kind == "labels" for item in items):
+            return door.read_labels(label)
+        both = door.inspect(os.path.commonpath([path, label])).items
+        wanted = tuple(item for item in both if item.paths and (item.paths[0] == label or item.paths[0].is_relative_to(path)))
+        found = list(door.load_case(door.Case("case", wanted)).labels.values()) if wanted else []
+        if len(found) != 1:
+            raise ContentError(
+                f"{label.name}: gives {len(found)} masks on the grid of its image: expected one; write it as a mask."
+            )
+        return found[0]
 
     def spelled(self, path: Path) -> str:
         """Return a path as it is written in records: relative to the root, with forward slashes."""

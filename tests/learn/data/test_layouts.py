@@ -1,0 +1,102 @@
+"""Folders, nnU-Net, BIDS and DICOM layouts become cohorts with the right labels and patients."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import isocenter as iso
+from isocenter.core.errors import ContentError, FormatError, SpecError
+from isocenter.learn.data.bids import from_bids
+from isocenter.learn.data.dicom import from_dicom
+from isocenter.learn.data.folders import from_folders
+from isocenter.learn.data.nnunet import from_nnunet
+
+
+def picture(path, value=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    iso.write(iso.Image(np.full((8, 8), value, np.uint8), ("y", "x"), iso.Geometry.pixels((8, 8))), path)
+
+
+def volume(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    iso.write(iso.Image(np.ones((4, 5, 6), np.uint8), ("z", "y", "x"), iso.Geometry.regular((4, 5, 6))), path)
+
+
+def test_sub_folders_are_classes(tmp_path):
+    for k in range(3):
+        picture(tmp_path / "glioma" / f"{k}.png", k)
+        picture(tmp_path / "none" / f"patient{k // 2}" / f"{k}.png", k)
+    (tmp_path / "none" / "notes.txt").write_text("x", encoding="utf-8")
+    cohort = from_folders(tmp_path)
+    assert cohort.classes == ("glioma", "none")
+    assert len(cohort) == 6
+    assert list(cohort.groups[3:]) == ["patient0", "patient0", "patient1"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ContentError, match="class 'empty' is empty"):
+        from_folders(tmp_path)
+
+
+def test_a_division_that_came_along_is_kept(tmp_path):
+    for part in ("Training", "Testing"):
+        for label in "ab":
+            picture(tmp_path / part / label / "1.png")
+    cohort = from_folders(tmp_path)
+    assert cohort.classes == ("a", "b")
+    assert sorted(cohort.subgroups["part"]) == ["test", "test", "train", "train"]
+    (tmp_path / "x").mkdir()
+    with pytest.raises(FormatError, match="no sub-folders"):
+        from_folders(tmp_path / "x")
+
+
+def test_nnunet(tmp_path):
+    facts = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
+    for k in range(2):
+        volume(tmp_path / "imagesTr" / f"liver_{k}_0000.nii.gz")
+        volume(tmp_path / "labelsTr" / f"liver_{k}.nii.gz")
+    with pytest.raises(FormatError, match=r"dataset\.json cannot be read"):
+        from_nnunet(tmp_path)
+    (tmp_path / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    cohort = from_nnunet(tmp_path)
+    assert cohort.task == "segmentation"
+    assert cohort.identifiers == ("liver_0", "liver_1")
+    assert cohort.mask(0).array.max() == 1
+    volume(tmp_path / "labelsTr" / "liver_2.nii.gz")
+    with pytest.raises(SpecError, match="case 'liver_2'"):
+        from_nnunet(tmp_path)
+    facts["channel_names"]["1"] = "PET"
+    (tmp_path / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(ContentError, match="each case has 2 files"):
+        from_nnunet(tmp_path)
+
+
+def test_bids(tmp_path):
+    for k in range(3):
+        volume(tmp_path / f"sub-0{k}" / "anat" / f"sub-0{k}_T1w.nii.gz")
+        volume(tmp_path / "derivatives" / "seg" / f"sub-0{k}" / "anat" / f"sub-0{k}_label-lesion_mask.nii.gz")
+    text = "participant_id\tage\tsite\tsex\n" + "\n".join(f"sub-0{k}\t{20.5 + k}\ts{k}\tF" for k in range(3))
+    (tmp_path / "participants.tsv").write_text(text, encoding="utf-8")
+    cohort = from_bids(tmp_path, "age")
+    assert cohort.task == "regression"
+    assert list(cohort.labels) == [20.5, 21.5, 22.5]
+    assert list(cohort.groups) == ["00", "01", "02"]
+    assert list(cohort.sites) == ["s0", "s1", "s2"]
+    masks = from_bids(tmp_path, "mask")
+    assert masks.task == "segmentation"
+    assert all(sample.label.name.endswith("_mask.nii.gz") for sample in masks.samples)
+    with pytest.raises(FormatError, match="no column 'iq'"):
+        from_bids(tmp_path, "iq")
+    volume(tmp_path / "sub-09" / "anat" / "sub-09_T1w.nii.gz")
+    with pytest.raises(SpecError, match="gives no 'age'"):
+        from_bids(tmp_path, "age")
+
+
+def test_dicom_with_structure_sets(shared):
+    cohort = from_dicom(shared("sts/STS_002/dicom"))
+    assert cohort.task == "segmentation"
+    assert len(set(cohort.groups)) == 1
+    assert cohort.samples[0].patient.startswith("patient-")
+    mask = cohort.mask(0)
+    assert np.asarray(mask.array).any()

@@ -1,0 +1,150 @@
+"""Tables of labels: read as written, task concluded with its reason, every bad row named by its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isocenter as iso
+from isocenter.core.errors import FormatError, MissingInputError, SpecError
+from isocenter.learn.data.table import from_csv
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "input"
+    (root / "images").mkdir(parents=True)
+    for k in range(6):
+        array = np.full((8, 8), k, np.uint8)
+        iso.write(iso.Image(array, ("y", "x"), iso.Geometry.pixels((8, 8))), root / "images" / f"{k}.png")
+    return root
+
+
+def table(root: Path, text: str) -> Path:
+    path = root.parent / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_roles_subgroups_and_notes(folder):
+    rows = "\n".join(f"images/{k}.png,{'ab'[k % 2]},p{k // 2},s{k % 3},{'F' if k else ''}" for k in range(6))
+    cohort = from_csv(folder, table(folder, "image;label;patient;site;sex\n".replace(";", ",") + rows))
+    assert cohort.task == "classification"
+    assert "2 names" in cohort.notes[0]
+    assert cohort.classes == ("a", "b")
+    assert list(cohort.groups) == ["p0", "p0", "p1", "p1", "p2", "p2"]
+    assert list(cohort.sites) == ["s0", "s1", "s2"] * 2
+    assert list(cohort.subgroups["sex"]) == ["", "F", "F", "F", "F", "F"]
+    assert np.asarray(cohort.image(3).array).max() == 3
+    assert cohort.take([1, 2]).identifiers == ("images/1.png", "images/2.png")
+    assert cohort.digest != cohort.take([1, 2]).digest
+    assert list(cohort.targets) == [0, 1] * 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "reason"),
+    [
+        (["0", "1"] * 3, "classification", "2 whole numbers"),
+        (["34.5", "20", "71", "33", "50", "61"], "regression", "6 different numbers"),
+        ([f"images/{k}.png" for k in range(6)], "segmentation", "files of masks"),
+        (["tb", "normal"] * 3, "classification", "2 names"),
+    ],
+)
+def test_the_task_is_concluded_and_said(folder, labels, task, reason):
+    rows = "\n".join(f"images/{k}.png,{label}" for k, label in enumerate(labels))
+    cohort = from_csv(folder, table(folder, "image,label\n" + rows))
+    assert cohort.task == task
+    assert reason in cohort.notes[0]
+    assert "each case counts as a patient of its own" in cohort.notes[1]
+
+
+def test_tables_of_boxes_and_points_are_told_apart(folder):
+    for name, head in (("boxes", "xmin,ymin,xmax,ymax\n"), ("points", "x,y\n")):
+        for k in range(6):
+            (folder / f"{name}{k}.csv").write_text(head + "1,2,3,4\n", encoding="utf-8")
+    for name, task in (("boxes", "detection"), ("points", "landmarks")):
+        rows = "\n".join(f"images/{k}.png,{name}{k}.csv" for k in range(6))
+        assert from_csv(folder, table(folder, "image,label\n" + rows)).task == task
+
+
+def test_a_table_without_images_holds_features(tmp_path):
+    text = "sub,label,site,thick,volume,hand\n" + "\n".join(
+        f"s{k},{20.5 + k},a,{k / 10},{'' if k == 2 else k},r" for k in range(8)
+    )
+    cohort = from_csv(tmp_path, table(tmp_path / "x", text), columns={"identifier": "sub"})
+    assert cohort.task == "regression"
+    assert cohort.features == ("thick", "volume")
+    assert cohort.matrix().shape == (8, 2)
+    assert np.isnan(cohort.matrix()[2, 1])
+    assert list(cohort.subgroups) == ["hand"]
+    assert cohort.identifiers[0] == "s0"
+
+
+def test_survival_needs_its_events(tmp_path):
+    head = "identifier,label,event,stage\n"
+    cohort = from_csv(tmp_path, table(tmp_path / "x", head + "a,10,1,2\nb,20,0,3\n"))
+    assert cohort.task == "survival"
+    assert cohort.samples[1].values == {"stage": 3.0, "event": 0.0}
+    with pytest.raises(SpecError, match="line 3: event '2'; expected 1"):
+        from_csv(tmp_path, table(tmp_path / "x", head + "a,10,1,2\nb,20,2,3\n"))
+
+
+def test_each_bad_row_is_one_sentence_with_its_line(folder):
+    (folder.parent / "outside.png").write_bytes(b"x")
+    (folder / "images" / "link.png").symlink_to(folder.parent / "outside.png")
+    bad = {
+        2: ("images/9.png,a,p", "there is no 'images/9.png' in the input"),
+        3: ("../outside.png,a,p", "lies outside of the input"),
+        4: ("/etc/passwd,a,p", "lies outside of the input"),
+        5: ("images/link.png,a,p", "lies outside of the input"),
+        6: (",a,p", "the image is empty"),
+        7: ("images/1.png,,p", "the label is empty"),
+        8: ("images/2.png,a,", "the patient is empty"),
+        9: ("images/3.png,a,p", ""),
+        10: ("images/3.png,b,p", "stands in line 9 already"),
+    }
+    with pytest.raises(SpecError) as caught:
+        from_csv(folder, table(folder, "image,label,patient\n" + "\n".join(row for row, _ in bad.values())))
+    expected = [(line, words) for line, (_, words) in bad.items() if words]
+    assert len(caught.value.problems) == len(expected)
+    for problem, (line, words) in zip(caught.value.problems, expected, strict=True):
+        assert problem.startswith(f"line {line}: ")
+        assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected column names"),
+        ("image,image\n", "each once"),
+        ("image,label\n", "no rows"),
+        ("picture,label\nx,y\n", None),
+        ("image,kind\nx,y\n", "no column 'label'"),
+        ('image,label\n"x,y\n', "is broken"),
+        ("image,label\nx\n", "1 cells for 2 columns"),
+    ],
+)
+def test_what_is_no_table_is_refused(folder, text, message):
+    if message is None:
+        assert from_csv(folder, table(folder, text)).samples[0].path is None
+        return
+    with pytest.raises((FormatError, SpecError), match=message):
+        from_csv(folder, table(folder, text))
+
+
+def test_absent_inputs_are_named(folder):
+    with pytest.raises(MissingInputError, match="no such file"):
+        from_csv(folder, folder / "none.csv")
+    with pytest.raises(MissingInputError, match="no such folder"):
+        from_csv(folder / "none", table(folder, "image,label\n"))
+
+
+def test_the_shared_chest_radiographs_are_one_line(shared):
+    root = shared("cxr_lungs")
+    if not (root / "images").is_dir():
+        pytest.skip("the images are not unpacked")
+    cohort = from_csv(root / "images", root / "labels.csv", columns={"image": "file", "site": "source"})
+    assert len(cohort) == 200
+    assert set(cohort.sites) == {"Shenzhen", "Montgomery"} or len(set(cohort.sites)) == 2
