@@ -182,9 +182,9 @@ def test_parameter_files_of_pyradiomics_are_taken_with_notes(tmp_path: Path) -> 
     assert (given.discretisation, given.bin_width, given.order, given.outlier_sigma) == ("width_from_zero", 10.0, "linear", 3.0)
     assert given.families == ("morphology", "statistics", "histogram", "glcm", "ngldm")
     assert (found.label, found.normalise) == (2, (100.0, None))
+    assert given.responses.log == (1.0,) and given.responses.log_kernel == "recursive" and given.responses.original
     told = " ".join(found.notes)
     for word in (
-        "LoG",
         "shape2D",
         "shifted",
         "distance",
@@ -194,6 +194,19 @@ def test_parameter_files_of_pyradiomics_are_taken_with_notes(tmp_path: Path) -> 
         "centre",
     ):
         assert word in told, word
+
+
+def test_image_types_of_pyradiomics_are_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "Params.yaml"
+    path.write_text("imageType: {Wavelet: {level: 2, binWidth: 10}, Square: {}, LBP2D: {}, LoG: {}}\nsetting: {force2D: true}\n")
+    found = resolve(str(path))
+    given = found.operation.responses
+    assert (given.wavelet, given.others, given.original, given.in_plane) == ("coif1", ("square",), False, True)
+    told = " ".join(found.notes)
+    for word in ("first level", "binWidth", "features.lbp", "no sigma", "begins again"):
+        assert word in told, word
+    path.write_text("imageType: {Wavelet: {wavelet: bior1.1}}\n")
+    assert "'bior1.1' is not known" in " ".join(resolve(str(path)).notes)
 
 
 def test_a_parameter_file_measures_with_it(folder: Path) -> None:

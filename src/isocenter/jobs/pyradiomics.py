@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isocenter.core.errors import SpecError
+from isocenter.kernels.responses.wavelets import WAVELETS
 
 __all__ = ["Converted", "convert", "is_parameter_file"]
 
@@ -20,6 +21,9 @@ _ORDERS = {"sitkNearestNeighbor": "nearest", "sitkLinear": "linear", "sitkBSplin
 
 #: SimpleITK's numbers of the same.
 _NUMBERS = {1: "sitkNearestNeighbor", 2: "sitkLinear", 3: "sitkBSpline"}
+
+#: Image types that are taken over by name.
+_OTHERS = ("gradient", "square", "squareroot", "logarithm", "exponential")
 
 #: Settings that change nothing here, and why.
 _SILENT = {
@@ -105,15 +109,55 @@ def convert(data: Mapping[str, Any], source: str) -> Converted:
         elif _SILENT[name]:
             result.found.append(f"Setting '{name}' has no effect: {_SILENT[name]}.")
     _families(result, data.get("featureClass"))
-    others = [name for name in (data.get("imageType") or {"Original": {}}) if name != "Original"]
-    if others:
-        result.found.append(
-            f"Image types {', '.join(others)} are not measured here: filter the image first, and measure what comes out."
-        )
+    _image_types(result, data.get("imageType"))
     result.found.append(
         "The mesh closes at the border of the mask and lies halfway between samples; kurtosis is excess kurtosis."
     )
     return result
+
+
+def _image_types(result: Converted, types: Any) -> None:
+    """Take over the image types; what they are there and here is the same but for what is noted."""
+    wanted: Mapping[str, Any] = types if isinstance(types, Mapping) else dict.fromkeys(types or ("Original",))
+    found: dict[str, Any] = {"boundary": "nearest", "log_kernel": "recursive", "original": "Original" in wanted}
+    others = []
+    for name, given in wanted.items():
+        own = dict(given or {})
+        if name == "LoG":
+            found["log"] = [float(v) for v in own.pop("sigma", ())]
+            if not found["log"]:
+                result.found.append("Image type LoG names no sigma and is left out, as it is there.")
+        elif name == "Wavelet":
+            _wavelet(result, found, own)
+        elif name.lower() in _OTHERS:
+            others.append(name.lower())
+        elif name != "Original":
+            result.found.append(f"Image type {name} is not measured here" + (": use features.lbp." if "LBP" in name else "."))
+        if own:
+            result.found.append(f"Of image type {name} the setting {', '.join(own)} is passed over: all types share theirs.")
+    if others:
+        found["others"] = others
+        if result.parameters.get("spacing"):
+            result.found.append(
+                f"{', '.join(others)}: scaled by the largest magnitude of the image as it was read; there of the interpolated part."
+            )
+    if result.parameters["aggregations"] == ("2.5d_average",) and (found.get("wavelet") or found.get("log")):
+        found["in_plane"] = True
+        if found.get("log"):
+            result.found.append("Laplacians of Gaussians act in the slice, as all else does; there they act in space.")
+    if {"log", "wavelet", "others"} & {name for name, value in found.items() if value}:
+        result.parameters["responses"] = found
+
+
+def _wavelet(result: Converted, found: dict[str, Any], own: dict[str, Any]) -> None:
+    name = str(own.pop("wavelet", "coif1"))
+    if name not in WAVELETS:
+        result.found.append(f"Wavelet '{name}' is not known here and was passed over: there are {', '.join(WAVELETS)}.")
+        return
+    found["wavelet"] = name
+    if own.pop("level", 1) != 1 or own.pop("start_level", 0) != 0:
+        result.found.append("Of the wavelet the first level alone is measured.")
+    result.found.append("Beyond the edges of the image wavelets take its nearest sample; there the image begins again.")
 
 
 def _families(result: Converted, classes: Any) -> None:

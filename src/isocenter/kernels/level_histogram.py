@@ -7,12 +7,15 @@ IBSI reference manual v11, sections 3.4 (ZVCW, intensity histogram) and 3.5 (P88
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels.statistics import first_order
 
-__all__ = ["LEVEL_HISTOGRAM", "VOLUME_HISTOGRAM", "level_histogram", "volume_histogram"]
+__all__ = ["LEVEL_HISTOGRAM", "VOLUME_HISTOGRAM", "level_histogram", "volume_histogram", "volume_of_sorted"]
 
 #: Tag (after ``ih_``) -> IBSI code.
 LEVEL_HISTOGRAM = {
@@ -94,7 +97,42 @@ def volume_histogram(points: npt.NDArray[np.float64], counts: npt.NDArray[np.int
         rare = points[above <= share + 1e-12]
         return float(rare.min()) if rare.size else beyond
 
-    found = {"v10": volume(0.1), "v90": volume(0.9), "i10": intensity(0.1), "i90": intensity(0.9)}
-    found["diff_v10_v90"] = found["v10"] - found["v90"]
-    found["diff_i10_i90"] = found["i10"] - found["i90"]
-    return found
+    return _six(volume(0.1), volume(0.9), intensity(0.1), intensity(0.9))
+
+
+def _six(v10: float, v90: float, i10: float, i90: float) -> dict[str, float]:
+    return {"v10": v10, "v90": v90, "i10": i10, "i90": i90, "diff_v10_v90": v10 - v90, "diff_i10_i90": i10 - i90}
+
+
+def volume_of_sorted(values: npt.NDArray[Any], low: float | None = None, high: float | None = None) -> dict[str, float]:
+    """Return what `volume_histogram` gives for an axis of all values that occur, without listing them.
+
+    Parameters
+    ----------
+    values
+        Ascending, one axis, at least one.
+    low, high
+        Ends of the axis; None: those of the values.
+    """
+    n = values.size
+    start, stop = float(values[0]) if low is None else low, float(values[-1]) if high is None else high
+
+    def volume(share: float) -> float:
+        if stop <= start:
+            return 0.0
+        first = bisect_left(range(n), True, key=lambda k: (float(values[k]) - start) / (stop - start) >= share - 1e-12)
+        return (n - first) / n
+
+    def intensity(share: float) -> float:
+        first = bisect_left(range(n + 1), True, key=lambda k: (n - k) / n <= share + 1e-12)
+        if 0 < first < n and values[first] == values[first - 1]:  # equal values count together
+            first = int(np.searchsorted(values, values[first], side="right"))
+        if first < n:
+            return float(values[first])
+        top = float(values[-1])
+        if stop > top:
+            return stop
+        below = int(np.searchsorted(values, values[-1], side="left"))
+        return stop + (top - (float(values[below - 1]) if below else start))
+
+    return _six(volume(0.1), volume(0.9), intensity(0.1), intensity(0.9))

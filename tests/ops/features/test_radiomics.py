@@ -21,6 +21,7 @@ from isocenter.core.labels import LabelMap, MaskStack, Segment
 from isocenter.core.results import Features
 from isocenter.jobs.measure_settings import resolve
 from isocenter.ops.features.radiomics import Radiomics
+from isocenter.ops.filter.laplacian_of_gaussian import LaplacianOfGaussian
 
 REFERENCES = {
     "ibsi-digital": ("1_digital_phantom", "ibsi_1_dig_phantom.csv", 482),
@@ -28,6 +29,9 @@ REFERENCES = {
     "ibsi-b": ("1_ct_phantom", "ibsi_1_chest_config_b.csv", 406),
     "ibsi-c": ("1_ct_phantom", "ibsi_1_chest_config_c.csv", 270),
 }
+
+#: Every image type.
+ALL_TYPES = {"log": [2.0, 3.5], "wavelet": "coif1", "others": ["gradient", "square", "squareroot", "logarithm", "exponential"]}
 
 EVERYTHING = (*Radiomics.model_fields["families"].default, "autocorrelation")
 
@@ -142,15 +146,23 @@ def test_two_threads_give_the_same_numbers() -> None:
     assert kind(*inputs, threads=1).rows == kind(*inputs, threads=2).rows
 
 
-def test_a_small_region_of_a_large_image_needs_little_memory() -> None:
+@pytest.mark.parametrize(
+    "dtype, responses",
+    [(np.int16, {}), (np.float32, {}), (np.int16, ALL_TYPES), (np.float32, {"log": [2.0], "wavelet": "coif1"})],
+)
+def test_a_small_region_of_a_large_image_needs_little_memory(dtype: Any, responses: dict[str, Any]) -> None:
     image, labels = pair(np.zeros((120, 200, 200), np.int16), np.zeros((120, 200, 200), bool))
-    array, mask = np.zeros(image.shape, np.int16), np.zeros(image.shape, np.uint8)
+    array, mask = np.zeros(image.shape, dtype), np.zeros(image.shape, np.uint8)
     rng = np.random.default_rng(2)
     box = (slice(20, 90), slice(40, 150), slice(50, 160))
     array[box] = rng.integers(0, 400, (70, 110, 110))
     mask[box] = ndimage.gaussian_filter(rng.standard_normal((70, 110, 110)), 8) > -0.02
+    if responses:  # their float32 are held for the samples of the region: a body, that fills half of its box
+        mask[box] = (
+            sum(((np.arange(n) + 0.5) / n * 2 - 1).reshape(-1, *(1,) * k) ** 2 for n, k in ((70, 2), (110, 1), (110, 0))) < 1
+        )
     image, labels = image.replace(array=array), labels.replace(array=mask)
-    kind = Radiomics(discretisation="width", bin_width=25)
+    kind = Radiomics(discretisation="width", bin_width=25, responses=responses)
     assert image.digest and labels.digest  # cached with the image, no part of measuring
     kind(*pair(*lesion()))  # compiles
     tracemalloc.start()
@@ -227,6 +239,10 @@ def test_a_mask_stack_and_several_labels_are_measured_one_by_one() -> None:
         ({"families": ()}, "at least one"),
         ({"aggregations": ("3d_merged", "3d_merged")}, "once"),
         ({"bin_width": 0.0}, "bin_width"),
+        ({"responses": {"wavelet": "coif9"}}, "coif1"),
+        ({"responses": {"log": [-1]}}, "greater than 0"),
+        ({"responses": {"original": False}}, "at least one image type"),
+        ({"responses": {"log": [2]}, "discretisation": "none"}, "no levels"),
         ({"binwidth": 3}, "Did you mean 'bin_width'"),
     ],
 )
@@ -248,6 +264,60 @@ def test_too_many_levels_leave_out_textures_and_say_so() -> None:
     found = Radiomics(discretisation="width", bin_width=0.001)(*pair(array, mask))
     assert "widen the bins" in found.provenance.steps[-1].notes[0]
     assert math.isfinite(by_tag(found)["stat_mean"])
+
+
+def test_image_types_are_measured_as_images_of_their_own() -> None:
+    array, mask = lesion()
+    image, labels = pair(array, mask, (2.0, 1.0, 1.0), quantity="HU")
+    families = ("statistics", "volume_histogram", "histogram", "glcm", "gldzm", "ngtdm")
+    found = Radiomics(families=families, responses=ALL_TYPES)(image, labels)
+    assert len(found.columns) == len(set(found.columns)) == len(found.columns) // 16 * 16
+    response = LaplacianOfGaussian(sigma=2.0)(image)
+    expected = Radiomics(families=families)(response, labels)
+    for column, value in zip(expected.columns, expected.rows[0], strict=True):
+        assert found[f"log_2mm_{column.name}"] == pytest.approx(value, rel=2e-4, abs=1e-5), column.name
+    by = {c.name: c for c in found.columns}
+    assert by["wavelet_llh_glcm_contrast_3d_average"].tag == "wavelet-LLH_cm_contrast_3D_avg"
+    assert (by["log_3_5mm_intensity_mean"].unit, by["intensity_mean"].unit) == ("a.u.", "HU")
+
+
+def test_image_types_share_the_mask_that_the_range_left_and_the_interpolated_grid() -> None:
+    array, mask = lesion()
+    kind = Radiomics(lowest=-60, families=("statistics",), spacing=1.5, order="linear", responses={"others": ["square"]})
+    found = by_tag(kind(*pair(array, mask, (2.0, 1.0, 1.0), quantity="HU")))
+    top = float(np.abs(array).max())
+    assert found["square_stat_max"] == pytest.approx(max(found["stat_max"] ** 2, found["stat_min"] ** 2) / top, rel=1e-6)
+    assert found["square_stat_mean"] == pytest.approx(found["stat_rms"] ** 2 / top, rel=1e-6)
+
+
+def test_the_image_itself_can_be_left_out_but_its_form_stays() -> None:
+    found = by_tag(Radiomics(responses={"original": False, "wavelet": "haar"})(*pair(*lesion())))
+    assert {t.split("_")[0] for t in found} == {"morph", *(f"wavelet-{a}{b}{c}" for a in "LH" for b in "LH" for c in "LH")}
+    flat = by_tag(Radiomics(responses={"wavelet": "haar", "log": [3]})(*(x for x in pair(*(part[7] for part in lesion())))))
+    assert {t.split("_")[0] for t in flat if "wave" in t} == {f"wavelet-{a}{b}" for a in "LH" for b in "LH"}
+    assert "log-sigma-3-mm-2D_stat_mean" in flat
+
+
+def test_place_quarter_turns_and_threads_change_no_image_type() -> None:
+    array, mask = lesion()
+    array, mask = np.pad(array, 14, mode="edge"), np.pad(mask, 14)
+    types = {"log": [2.0], "log_kernel": "recursive", "others": ["gradient", "square"]}
+    kind = Radiomics(families=("statistics", "glcm", "glszm"), discretisation="width", bin_width=40, responses=types)
+    spacing = (2.5, 0.9, 1.1)
+    before = by_tag(kind(*pair(array, mask, spacing)))
+    assert by_tag(kind(*pair(array, mask, spacing), threads=2)) == before
+    for what in ("translation", "turn in plane", "turn out of plane"):
+        turned, where, steps = moved(what, array, mask, spacing)
+        assert by_tag(kind(*pair(turned, where, steps))) == pytest.approx(before, rel=1e-5, abs=1e-5)
+
+
+def test_holes_reach_as_far_as_filters_do_and_are_told() -> None:
+    array, mask = lesion()
+    holed = array.astype(np.float32)
+    holed[7, 11, 9] = np.nan
+    found = Radiomics(families=("statistics", "ngldm"), responses={"wavelet": "haar", "others": ["square"]})(*pair(holed, mask))
+    assert all(math.isfinite(v) for v in by_tag(found).values())
+    assert any("wavelet-HHH" in note for note in found.provenance.steps[-1].notes)
 
 
 @pytest.mark.parametrize("radius", [8.0, 15.0])

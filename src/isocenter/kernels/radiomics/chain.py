@@ -44,6 +44,8 @@ class Chain:
         Intensities farther than this many standard deviations from the mean leave the intensity mask; None keeps all.
     with_peaks
         Whether as much image is kept around the region as local intensities need.
+    reach
+        Samples (of the interpolated grid) along each axis that filters read beyond the region; empty: none.
     """
 
     spacing: tuple[float | None, ...] | None = None
@@ -54,6 +56,7 @@ class Chain:
     high: float | None = None
     sigma: float | None = None
     with_peaks: bool = False
+    reach: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Region:
     Attributes
     ----------
     array
-        Intensities of its box and of the margin that local intensities need.
+        Intensities of its box and of the margin that local intensities and filters need.
     inner
         Where the box lies in `array`.
     mask
@@ -184,7 +187,8 @@ def prepare(array: npt.NDArray[Any], mask: Mask, box: Box, spacing: Sequence[flo
 
 
 def _margin(spacing: Sequence[float], chain: Chain) -> tuple[int, ...]:
-    return tuple(math.floor(RADIUS / s + 1e-9) if chain.with_peaks else 0 for s in spacing)
+    peaks = [math.floor(RADIUS / s + 1e-9) if chain.with_peaks else 0 for s in spacing]
+    return tuple(max(peak, reach) for peak, reach in zip(peaks, chain.reach or (0,) * len(peaks), strict=True))
 
 
 def _mask_on_grid(mask: Mask, box: Box, shape: Sequence[int], axes: Sequence[Axis], threshold: float) -> tuple[Mask, Box] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.kernels.autocorrelation import autocorrelation
 from isocenter.kernels.discretise import Bins
-from isocenter.kernels.level_histogram import level_histogram, volume_histogram
+from isocenter.kernels.level_histogram import level_histogram, volume_histogram, volume_of_sorted
 from isocenter.kernels.radiomics.chain import Region, is_whole
 from isocenter.kernels.radiomics.morphology import morphology
 from isocenter.kernels.radiomics.peaks import peaks
@@ -20,7 +21,7 @@ from isocenter.kernels.radiomics.texture import GLCM_LEVELS, texture
 from isocenter.kernels.statistics import first_order
 from isocenter.kernels.texture.sweep import Levels
 
-__all__ = ["STATISTICS", "Discretisation", "Wanted", "measure"]
+__all__ = ["STATISTICS", "Discretisation", "Wanted", "measure", "measure_values"]
 
 #: Tag (after ``stat_``) -> (name in `first_order`, IBSI code).
 STATISTICS = {
@@ -35,6 +36,9 @@ STATISTICS = {
 
 #: Points of the volume histogram of values that are not discretised; beyond it the values themselves are taken.
 _POINTS = 1 << 16
+
+#: Values that are widened at a time.
+_CHUNK = 1 << 12
 
 #: Levels that are told apart.
 _MOST_LEVELS = 65535
@@ -91,7 +95,13 @@ class Wanted:
     high: float | None = None
 
 
-def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threads: int, notes: list[str]) -> dict[str, float]:
+def measure(
+    region: Region,
+    step: npt.NDArray[np.float64],
+    wanted: Wanted,
+    threads: int,
+    notes: list[str],
+) -> dict[str, float]:
     """Return the features of a region by tag.
 
     Parameters
@@ -131,16 +141,58 @@ def measure(region: Region, step: npt.NDArray[np.float64], wanted: Wanted, threa
     if "local" in wanted.families:
         local, top = peaks(region.array, region.inner, region.mask, region.spacing, highest, threads)
         found["loc_peak_loc"], found["loc_peak_glob"] = local, top
+    textures = _textures(bins, wanted, notes)
+    if textures:
+        levels = _levels(region, bins)
+        found.update(texture(levels, region.mask, bins.count, textures, wanted.aggregations, threads))
+    return found
+
+
+def measure_values(
+    make: Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]], wanted: Wanted, threads: int, notes: list[str]
+) -> dict[str, float]:
+    """Return the features of other values of a region's samples, a filter's responses for instance, by tag.
+
+    Parameters
+    ----------
+    make
+        Returns one value per sample of the intensity mask, in the order of the samples, which nobody else holds (they are
+        sorted in place, and let go before textures are counted), and the mask, as of `Region`.
+    wanted
+        Which features; those of form and place are left out.
+    threads
+        Threads that may run at once.
+    notes
+        Quality flags are added here.
+    """
+    found: dict[str, float] = {}
+    values, mask = make()
+    if not values.size:
+        return found
+    bins = wanted.texture.bins(wanted.low, float(values.min()), float(values.max()))
+    textures = _textures(bins, wanted, notes)
+    levels = _scattered(values, mask, bins) if textures else None
+    values.sort()
+    _of_values(found, values, wanted)
+    counts = bins.counts(values) if bins.count <= _MOST_LEVELS and "histogram" in wanted.families else None
+    del values  # what follows needs its room
+    if counts is not None:
+        found.update({f"ih_{tag}": value for tag, value in level_histogram(counts).items()})
+    if levels is not None:
+        found.update(texture(levels, mask, bins.count, textures, wanted.aggregations, threads))
+    return found
+
+
+def _textures(bins: Bins, wanted: Wanted, notes: list[str]) -> list[str]:
+    """Return the texture families that so many levels allow, with a note on those they do not."""
     textures = [family for family in TEXTURES if family in wanted.families]
     if bins.count > _MOST_LEVELS:
         notes.append(f"Its intensities make {bins.count} levels: expected at most {_MOST_LEVELS}; widen the bins for textures.")
-        return found
+        return []
     if "glcm" in textures and bins.count > GLCM_LEVELS:
         notes.append(f"Co-occurrence of {bins.count} levels was left out: expected at most {GLCM_LEVELS}; widen the bins.")
         textures.remove("glcm")
-    if textures:
-        found.update(texture(_levels(region, bins), region.mask, bins.count, textures, wanted.aggregations, threads))
-    return found
+    return textures
 
 
 def _of_values(found: dict[str, float], values: npt.NDArray[Any], wanted: Wanted) -> None:
@@ -149,12 +201,13 @@ def _of_values(found: dict[str, float], values: npt.NDArray[Any], wanted: Wanted
         statistics = first_order(values, is_sorted=True)
         found.update({f"stat_{tag}": statistics[name] for tag, (name, _) in STATISTICS.items()})
     if "volume_histogram" in wanted.families:
-        points, counts = _volume_axis(values, wanted)
-        found.update({f"ivh_{tag}": value for tag, value in volume_histogram(points, counts).items()})
+        axis = _volume_axis(values, wanted)
+        volumes = volume_of_sorted(values, wanted.low, wanted.high) if axis is None else volume_histogram(*axis)
+        found.update({f"ivh_{tag}": value for tag, value in volumes.items()})
 
 
-def _volume_axis(values: npt.NDArray[Any], wanted: Wanted) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the intensities at which the volume histogram is taken, and the samples at each.
+def _volume_axis(values: npt.NDArray[Any], wanted: Wanted) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]] | None:
+    """Return the intensities at which the volume histogram is taken, and the samples at each; None: the values themselves.
 
     The axis spans the range that intensities were restricted to, where there is one, else that of the values.
     """
@@ -173,12 +226,7 @@ def _volume_axis(values: npt.NDArray[Any], wanted: Wanted) -> tuple[npt.NDArray[
     if stop - start < _POINTS and is_whole(values) and start == math.floor(start):
         bins = Bins(start - 0.5, 1.0, 1, int(stop - start) + 1)
         return bins.centres, bins.counts(values)
-    points, counts = np.unique(values, return_counts=True)
-    ends = np.array([start, stop])
-    axis = np.union1d(points.astype(np.float64), ends)
-    full = np.zeros(len(axis), np.int64)
-    full[np.searchsorted(axis, points.astype(np.float64))] = counts
-    return axis, full
+    return None
 
 
 def _levels(region: Region, bins: Bins) -> Levels:
@@ -188,4 +236,20 @@ def _levels(region: Region, bins: Bins) -> Levels:
     for z, plane in enumerate(region.intensities):
         chosen = inside[z] == 3
         core[z][chosen] = bins.levels(plane[chosen])
+    return levels
+
+
+def _scattered(values: npt.NDArray[Any], mask: npt.NDArray[np.uint8], bins: Bins) -> Levels:
+    """Return the levels of values that are listed sample by sample, padded as the mask is."""
+    levels = np.zeros(mask.shape, np.uint8 if bins.count < 256 else np.uint16)
+    first = 0
+    for plane, inside in zip(levels, mask, strict=True):
+        chosen = inside == 3
+        last = first + int(np.count_nonzero(chosen))
+        found = np.empty(last - first, levels.dtype)
+        for start in range(0, last - first, _CHUNK):  # widened a little at a time
+            part = values[first + start : min(first + start + _CHUNK, last)]
+            found[start : start + part.size] = bins.levels(part)
+        plane[chosen] = found
+        first = last
     return levels

@@ -81,7 +81,6 @@ def emphasis_features(
         return out
     values = np.zeros(17)
     by_level = np.zeros(level.max() + 1)
-    by_extent = np.zeros(extent.max() + 1)
     level_mean = extent_mean = 0.0
     for k in range(len(count)):
         g, e, n = float(level[k]), float(extent[k]), float(count[k])
@@ -95,7 +94,6 @@ def emphasis_features(
         values[6] += n * ee / gg
         values[7] += n * gg * ee
         by_level[level[k]] += n
-        by_extent[extent[k]] += n
         level_mean += g * n
         extent_mean += e * n
         p = n / total
@@ -107,8 +105,14 @@ def emphasis_features(
         values[k] /= total
     for n in by_level:
         values[8] += n * n
-    for n in by_extent:
-        values[10] += n * n
+    order = np.argsort(extent)
+    together, before = 0.0, np.int64(-1)
+    for k in order:  # zones may be as large as the region: no table of extents
+        if extent[k] != before:
+            values[10] += together * together
+            together, before = 0.0, extent[k]
+        together += count[k]
+    values[10] += together * together
     values[8] /= total
     values[10] /= total
     values[9] = values[8] / total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,11 +17,13 @@ from isocenter.core.families import Extractor
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.operation import Context
 from isocenter.core.results import Column
-from isocenter.kernels.radiomics.chain import Chain, cut, grid_axes, prepare, resegment
+from isocenter.kernels.radiomics.chain import Chain, Region, cut, grid_axes, grid_spacing, prepare, resegment
 from isocenter.kernels.radiomics.diagnostics import image_diagnostics, region_diagnostics
-from isocenter.kernels.radiomics.features import Discretisation, Wanted, measure
+from isocenter.kernels.radiomics.features import Discretisation, Wanted, measure, measure_values
+from isocenter.kernels.radiomics.responses import Response, reach_of, response_values
 from isocenter.kernels.radiomics.texture import FAMILIES as TEXTURES
 from isocenter.ops.features._radiomics_columns import radiomics_columns
+from isocenter.ops.features._responses import Responses
 
 Family = Literal[
     "morphology", "autocorrelation", "local", "statistics", "volume_histogram", "histogram",
@@ -32,6 +35,9 @@ _ALL: tuple[Family, ...] = (
     "morphology", "local", "statistics", "volume_histogram", "histogram",
     "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm",
 )  # fmt: skip
+
+#: Families that are of the region and its place: the image alone has them.
+_OF_PLACE = ("morphology", "autocorrelation", "local")
 
 #: Name of an aggregation -> as the reference tags spell it.
 _SPELLED: dict[str, str] = {
@@ -93,6 +99,11 @@ class Radiomics(Extractor):
         What is measured; ``autocorrelation`` (Moran's I, Geary's C) only where it is named, since it takes as long as the rest.
     diagnostics
         Whether size, spacing and intensities after each step of the chain come as columns too.
+    responses
+        Image types measured beside the image: ``log`` (standard deviations in mm), ``wavelet`` (its name), ``others``
+        (``gradient``, ``square``, ``squareroot``, ``logarithm``, ``exponential``), ``original`` (false leaves the image out),
+        ``log_kernel`` (``sampled``, ``recursive``), ``in_plane`` and ``boundary`` (``mirror``, ``nearest``, ``zero``). Of each come statistics, histograms
+        and textures, in the samples that the range of the image left, discretised from the lowest response.
 
     References
     ----------
@@ -120,6 +131,7 @@ class Radiomics(Extractor):
     aggregations: tuple[Aggregation, ...] = ("3d_average", "3d_merged")
     families: tuple[Family, ...] = _ALL
     diagnostics: bool = False
+    responses: Responses = Responses()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -130,6 +142,8 @@ class Radiomics(Extractor):
             raise ValueError("lowest must lie below highest")
         if len(set(self.aggregations)) < len(self.aggregations) or len(set(self.families)) < len(self.families):
             raise ValueError("aggregations and families: expected each name once")
+        if self.discretisation == "none" and self.responses != Responses(boundary=self.responses.boundary):
+            raise ValueError("responses are no levels: expected discretisation 'width' or 'count'")
         if not self.families or (set(self.families) & set(TEXTURES) and not self.aggregations):
             raise ValueError("families and aggregations: expected at least one")
         return self
@@ -142,6 +156,7 @@ class Radiomics(Extractor):
         return (
             cls(families=families),
             cls(families=("statistics", "glrlm", "ngtdm"), aggregations=flat, discretisation="width", bin_width=40.0),
+            cls(families=("statistics", "glcm"), responses=Responses(wavelet="haar", others=("square",))),
         )
 
     # -- what is asked for, by the number of axes -------------------------------------------------------
@@ -170,6 +185,8 @@ class Radiomics(Extractor):
                     f"{self.name} was given {len(given)} spacings for an image of {count} axes: expected one number or one per axis."
                 )
             steps = (*(() if space else (None,)), *(s or None for s in given))
+        plain = Chain(spacing=steps)
+        around = grid_spacing(context.spacing if space else (1.0, *context.spacing), plain)
         return Chain(
             spacing=steps,
             order=_ORDERS[self.order],
@@ -179,18 +196,25 @@ class Radiomics(Extractor):
             high=self.highest,
             sigma=self.outlier_sigma,
             with_peaks="local" in families,
+            reach=reach_of(self.responses.on(around, not space)),
         )
 
     def _wanted(self, context: Context) -> Wanted:
         space = len(context.dims) == 3
         return Wanted(
-            self._families(space, context.geometry.unit),
+            tuple(f for f in self._families(space, context.geometry.unit) if self.responses.original or f == "morphology"),
             self._aggregations(space),
             Discretisation(self.discretisation, self.bin_width, self.bin_count),
             Discretisation(self.volume_discretisation, self.volume_bin_width, self.volume_bin_count),
             self.lowest,
             self.highest,
         )
+
+    def _of_responses(self, context: Context) -> Wanted:
+        """Return what is measured of the other image types: what intensities give, from their own lowest value on."""
+        space = len(context.dims) == 3
+        families = tuple(f for f in self._families(space, context.geometry.unit) if f not in _OF_PLACE)
+        return replace(self._wanted(context), families=families, low=None, high=None)
 
     # -- the operation ----------------------------------------------------------------------------------
 
@@ -199,7 +223,17 @@ class Radiomics(Extractor):
         wanted = self._wanted(context)
         in_levels = self.volume_discretisation == "count" or self.discretisation == "none"
         length = context.geometry.unit
-        return radiomics_columns(wanted.families, wanted.aggregations, context.quantity, length, self.diagnostics, in_levels)
+        found = radiomics_columns(wanted.families, wanted.aggregations, context.quantity, length, self.diagnostics, in_levels)
+        others = self.responses.on((1.0, 1.0, 1.0), len(context.dims) < 3)
+        if others:
+            of_each = self._of_responses(context)
+            each = radiomics_columns(of_each.families, of_each.aggregations, None, length, False, in_levels)
+            found += tuple(
+                replace(c, name=f"{one.name}_{c.name}", tag=f"{one.tag}_{c.tag}", summary=f"{c.summary}, of {one.tag}")
+                for one in others
+                for c in each
+            )
+        return found
 
     def masks(self, region: LabelMap | MaskStack) -> Iterator[tuple[str, npt.NDArray[np.bool_], tuple[slice, ...] | None]]:
         """Yield the mask of every segment cropped to its box: what lies beside it is never touched."""
@@ -229,14 +263,14 @@ class Radiomics(Extractor):
     def compute(self, array: Any, context: Context) -> dict[str, float]:
         """Return the features of ``context.region``, which covers ``context.box`` of `array`."""
         assert context.region is not None  # the family hands one to every extractor
-        chain, wanted = self._chain(context), self._wanted(context)
+        chain = self._chain(context)
         mask, box = context.region, context.box or tuple(slice(0, n) for n in array.shape)
         spacing: tuple[float, ...] = context.spacing
         direction = context.geometry.direction
         if array.ndim == 2:
             array, mask, box, spacing = array[None], mask[None], (slice(0, mask.shape[0] > 0), *box), (1.0, *spacing)
             direction = np.column_stack((np.cross(direction[:, 0], direction[:, 1]), direction))
-        elif not context.geometry.is_orthogonal and (chain.spacing is not None or "autocorrelation" in wanted.families):
+        elif not context.geometry.is_orthogonal and (chain.spacing is not None or "autocorrelation" in self.families):
             raise ContentError(
                 f"{self.name} was given a grid sheared by {context.geometry.shear:.2f} degrees: interpolation and autocorrelation "
                 "expect right angles; use resample.to_spacing first."
@@ -262,11 +296,39 @@ class Radiomics(Extractor):
             context.note(f"{region.lost} samples of the region are not finite and were left out.")
         if self.discretisation == "none":
             _require_levels(region.values())
+        found.update(self._measured(region, array, direction * np.asarray(region.spacing), context))
+        return self._named(found, context)
+
+    def _measured(self, region: Region, array: Any, step: npt.NDArray[np.float64], context: Context) -> dict[str, float]:
+        """Return the features of the image and of its responses by tag."""
         notes: list[str] = []
-        found.update(measure(region, direction * np.asarray(region.spacing), wanted, context.threads, notes))
+        others = self.responses.on(region.spacing, len(context.dims) < 3)
+        found = measure(region, step, self._wanted(context), context.threads, notes)
+        top = max(abs(float(np.nanmin(array))), abs(float(np.nanmax(array)))) if self.responses.needs_top else 0.0
+        wanted = self._of_responses(context)
+        for one in others:
+            for tag, value in self._of_response(region, one, top, wanted, context.threads, notes).items():
+                found[f"{one.tag}_{tag}"] = value
         for note in notes:
             context.note(note)
-        return self._named(found, context)
+        return found
+
+    def _of_response(
+        self, region: Region, one: Response, top: float, wanted: Wanted, threads: int, notes: list[str]
+    ) -> dict[str, float]:
+        """Return the features of one image type; samples where it is not finite are left out."""
+
+        def make() -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+            values = response_values(region, one, self.responses.boundary, top or 1.0, threads)
+            finite = np.isfinite(values) if region.array.dtype.kind == "f" else np.True_
+            if finite.all():
+                return values, region.mask
+            notes.append(f"{int(np.count_nonzero(~finite))} samples of {one.tag} are not finite and were left out.")
+            mask = region.mask.copy()
+            mask[mask == 3] = np.where(finite, np.uint8(3), np.uint8(1))
+            return values[finite], mask
+
+        return measure_values(make, wanted, threads, notes)
 
     def _named(self, found: dict[str, float], context: Context) -> dict[str, float]:
         """Return the values under their column names; tags that are not columns are left out."""
