@@ -27,16 +27,17 @@ REPLIES = sys.stdout
 
 
 def _family() -> list[int]:
-    """Return the processes that this one has started and that still live."""
-    try:
-        with open("/proc/thread-self/children", encoding="ascii"):
-            pass
-    except OSError:  # not Linux: only this process is counted
-        return []
-    found = []
-    for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as handle:
-            found += [int(pid) for pid in handle.read().split()]
+    """Return the processes that this one has started, and those that they have, that still live."""
+    found: list[int] = []
+    pending = [os.getpid()]
+    while pending:
+        pid = pending.pop()
+        with contextlib.suppress(OSError):  # not Linux: only this process is counted
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as handle:
+                    new = [int(child) for child in handle.read().split()]
+                found += new
+                pending += new
     return found
 
 
@@ -47,7 +48,8 @@ def _cpu() -> float:
     for pid in _family():
         with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="latin-1") as handle:
             fields = handle.read().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            # A helper's own time, and that of the helpers which it has ended already.
+            total += sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
     return total
 
 
@@ -58,17 +60,25 @@ def _status(pid: int | str, field: str) -> int:
     return 0
 
 
+def _share(pid: int) -> int:
+    """Return what a helper holds in KiB; a page that several processes share is counted once among them."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as handle:
+        return sum(int(line.split()[1]) for line in handle if line.startswith("Pss:"))
+    return 0
+
+
 def _resident() -> int:
     """Forget the peaks so far and return the memory in use now, in KiB, with that of the processes that serve this one."""
     for pid in ("self", *_family()):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as handle:
             handle.write("5")
-    return _status("self", "VmRSS") + sum(_status(pid, "VmRSS") for pid in _family())
+    return _status("self", "VmRSS") + sum(map(_share, _family()))
 
 
 def _peak() -> int:
-    """Return the peak memory since then, in KiB."""
-    return _status("self", "VmHWM") + sum(_status(pid, "VmHWM") for pid in _family())
+    """Return the peak memory since then, in KiB: of a helper its share now, and how much it has held above that."""
+    helpers = sum(_share(pid) + max(0, _status(pid, "VmHWM") - _status(pid, "VmRSS")) for pid in _family())
+    return _status("self", "VmHWM") + helpers
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import importlib.util
 import json
@@ -121,12 +122,14 @@ def _load(names: list[str]) -> None:
 
 
 def _fork(descriptor: int, control: socket.socket, codecs: Any) -> int:
+    gc.freeze()  # a collection in a child would touch, and so copy, every page that it shares
     pid = os.fork()
     if pid:
         os.close(descriptor)
         return pid
     try:
         control.close()
+        gc.disable()
         _confine()
         _child(socket.socket(fileno=descriptor), codecs)
     except (EOFError, OSError):
