@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isocenter.core.errors import ParameterError
 
-__all__ = ["ConvBlock", "ResidualBlock", "batch_norm", "convolution", "max_pool", "normalisation", "same", "transposed"]
+__all__ = [
+    "ConvBlock",
+    "ResidualBlock",
+    "average_pool",
+    "batch_norm",
+    "convolution",
+    "max_pool",
+    "normalisation",
+    "same",
+    "transposed",
+]
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _INSTANCE = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _BATCH = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _DROPOUT = {1: nn.Dropout1d, 2: nn.Dropout2d, 3: nn.Dropout3d}
+_AVERAGE = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 _MAX = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 
 
@@ -59,6 +72,25 @@ def batch_norm(dimensions: int, features: int) -> nn.Module:
 def max_pool(dimensions: int, kernel: int = 2, stride: int | None = None, padding: int = 0) -> nn.Module:
     """Return max pooling."""
     return _kind(_MAX, dimensions)(kernel, stride, padding)
+
+
+def average_pool(dimensions: int, kernel: int = 3) -> nn.Module:
+    """Return average pooling that keeps the size (odd kernels); what lies outside does not count."""
+    return _AveragePool(dimensions, kernel)
+
+
+class _AveragePool(nn.Module):
+    """Pads by itself: torch's pooling of volumes refuses maps that are smaller than the kernel even where it pads them."""
+
+    def __init__(self, dimensions: int, kernel: int) -> None:
+        super().__init__()
+        self.pool = _kind(_AVERAGE, dimensions)(kernel, 1)
+        self.pads = (kernel // 2,) * (2 * dimensions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = self.pool(functional.pad(torch.ones_like(x[:1, :1]), self.pads))
+        result: Tensor = self.pool(functional.pad(x, self.pads)) / count
+        return result
 
 
 def normalisation(norm: str, dimensions: int, features: int) -> nn.Module:

@@ -227,10 +227,10 @@ class _Reader:
     def read(self, corners: Sequence[tuple[int, ...]]) -> npt.NDArray[np.float32]:
         """Return windows of shape (batch, channels, *window)."""
         found = np.zeros((len(corners), int(self.image.shape[0]), *self.window), np.float32)
-        within = tuple(slice(0, n) for n in self.inner)
+        within = (slice(None), *(slice(0, n) for n in self.inner))
         for k, corner in enumerate(corners):
             piece = np.asarray(self.image[(slice(None), *(slice(c, c + n) for c, n in zip(corner, self.inner, strict=True)))])
-            found[(k, slice(None), *within)] = piece if self.transform is None else self.transform(piece)
+            found[k][within] = piece if self.transform is None else self.transform(piece)
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from isocenter.learn.train.schedule import learning_rate
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.unet import Unet
 
-SETTINGS = {"learning_rate": 1e-2, "epochs": 6}
+SETTINGS: dict[str, Any] = {"learning_rate": 1e-2, "epochs": 6}
 
 
 def cases() -> list[dict[str, Any]]:
@@ -138,7 +139,7 @@ def test_the_learning_rate_warms_up_and_goes_down(schedule: str) -> None:
     settings = FitSettings(learning_rate=1.0, warmup=5, schedule=schedule)  # type: ignore[arg-type]  # one of the three names
     rates = [learning_rate(settings, step, 50) for step in range(50)]
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert all(a >= b for a, b in zip(rates[5:], rates[6:]))
+    assert all(a >= b for a, b in itertools.pairwise(rates[5:]))
     assert rates[-1] == 1.0 if schedule == "constant" else rates[-1] < 0.05
 
 

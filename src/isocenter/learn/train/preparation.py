@@ -46,7 +46,7 @@ def prepared(
         )
     grid = image.geometry if spacing is None else image.geometry.with_spacing(spacing)
     if grid != image.geometry:
-        image = ToGrid(fill="edge")(image, grid)
+        image = ToGrid(fill="edge")(image, None, grid)
     data = channel_first(image)
     if not np.isfinite(data).all():
         raise ContentError("The image holds values that are not finite: expected finite numbers; repair it first.")
@@ -68,7 +68,7 @@ def normalised(data: FloatArray, normalisation: str, intensity: Sequence[Mapping
 def class_indices(mask: LabelMap, segments: Sequence[Segment], grid: Geometry) -> npt.NDArray[np.uint8]:
     """Return the class index (0 background, then in the order of `segments`) of every sample of a grid."""
     if grid != mask.geometry and not grid.matches(mask.geometry):
-        mask = ToGrid(labels="linear", fill="edge")(mask, grid)
+        mask = ToGrid(labels="linear", fill="edge")(mask, None, grid)
     labels = np.asarray(mask.array)
     table = np.zeros(max([s.value for s in segments] + [int(labels.max(initial=0))]) + 1, np.uint8)
     for index, segment in enumerate(segments, start=1):
@@ -82,5 +82,5 @@ def native_labels(indices: npt.NDArray[Any], grid: Geometry, image: Image, segme
     dims = tuple(d for d in image.dims if d in ("z", "y", "x"))
     labels = LabelMap(values[indices], dims, grid, tuple(segments))
     if grid != image.geometry:
-        labels = ToGrid(labels="linear", fill="edge")(labels, image.geometry)
+        labels = ToGrid(labels="linear", fill="edge")(labels, None, image.geometry)
     return labels
