@@ -25,7 +25,7 @@ def _outermost(points: FloatArray) -> FloatArray:
         return points
 
 
-def largest_distance(points: FloatArray, block: int = 256, *, are_corners: bool = False) -> float:
+def largest_distance(points: FloatArray, *, are_corners: bool = False) -> float:
     """Return the largest distance between any two of the points, shape (n, d); 0 for fewer than two.
 
     With `are_corners` they are those of a hull already, and none can be left out.
@@ -33,6 +33,7 @@ def largest_distance(points: FloatArray, block: int = 256, *, are_corners: bool 
     data = np.asarray(points, dtype=np.float64)
     outer = data if are_corners else _outermost(data)
     largest = 0.0
+    block = max(1, (1 << 15) // max(len(outer), 1))  # tables of a quarter of a MB, however many corners
     for start in range(0, len(outer), block):
         square = np.zeros((min(block, len(outer) - start), len(outer) - start))
         for k in range(outer.shape[1]):
