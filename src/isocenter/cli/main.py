@@ -75,7 +75,7 @@ def run(
         study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,
         scheduler=scheduler, workers=workers,
     )  # fmt: skip
-    prepared = job.prepare(inputs, options)
+    prepared = job.prepare(inputs, options, judge=plan)
     if not json:
         show.plan(prepared)
     if plan:
@@ -137,6 +137,31 @@ def apply(
     from isocenter.jobs import apply as job
 
     show.lines(job.apply(operation, inputs, out, settings=settings or [], seed=seed, repair=repair))
+
+
+@app.command()
+def prepare(
+    inputs: Inputs,
+    out: Out,
+    repair: RepairOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Start afresh instead of resuming.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure noise, bias, blur, contrast and artefacts; take only the steps they ask for, and show before and after."""
+    from isocenter.cli import show
+    from isocenter.jobs import prepare as job
+    from isocenter.jobs.options import Options, parse_repair
+
+    options = Options(repair=parse_repair(repair), seed=seed, force=force)
+    with show.progress(quiet=json) as progress:
+        ready, summary = job.prepare(inputs, out, options, progress=progress)
+    if json:
+        show.json({**summary.to_dict(), "proposals": {a.name: list(a.preparation) for a in ready.analyses}})
+    else:
+        show.plan(ready)
+        show.summary(summary)
+    raise typer.Exit(summary.exit_code)
 
 
 @app.command()

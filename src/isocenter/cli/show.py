@@ -70,6 +70,8 @@ def plan(prepared: Prepared) -> None:
         )
         for sentence in analysis.problems:
             out.print(f"  [yellow]![/] {safe(sentence)}")
+        for sentence in analysis.preparation:
+            out.print(f"  [cyan]*[/] {safe(sentence)}")
         if len(prepared.analyses) <= 3:
             _table(
                 ("step", "operation", "from", "time", "memory"),

@@ -25,6 +25,8 @@ from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, findings_of
 from isocenter.jobs.lock import STATE
 from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, write_slots
+from isocenter.jobs.prepare_outputs import write_prepared
+from isocenter.jobs.prepare_report import prepare_report
 from isocenter.jobs.report import case_report
 from isocenter.pipeline import lineage
 from isocenter.pipeline.cache import Cache
@@ -242,7 +244,11 @@ def _write(
     identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)
-    report = case_report(task.analysis, outcome, findings, meshes, outputs.notes, identity if task.identify else None)
+    if "compare" in task.analysis.pipeline.report:
+        write_prepared(outputs, task.analysis.pipeline, outcome.study, identity)
+        report = prepare_report(task.analysis, outcome, findings, outputs.notes, identity if task.identify else None)
+    else:
+        report = case_report(task.analysis, outcome, findings, meshes, outputs.notes, identity if task.identify else None)
     atomic.write_bytes(outputs.path("report.html", "", "report"), html.html(report))
     document = pdf.pdf(report)
     atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)

@@ -57,7 +57,8 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     """Return the findings of a case after its pipeline."""
     report = analysis.pipeline.report
     study = outcome.study
-    image_slot: str = next((s for s in (report.get("image", "image"), "image") if s in study.slots), next(iter(study.images)))
+    wished = (report.get("image", "image"), "image", *report.get("compare", ())[:1], *study.images)
+    image_slot: str = next(s for s in wished if s in study.slots)
     regions = {
         step.to: step.inputs[1] for step in plan.steps if step.spec.kind == "Features" and len(step.inputs) > 1 and step.inputs[1]
     }
@@ -71,8 +72,10 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     notes: dict[str, None] = {}
     for item in analysis.case.items:
         notes.update(dict.fromkeys(p.sentence() for p in item.problems))
+    compares = "compare" in report  # what its measures say stands in a table, before and after
     for step in outcome.steps:
-        notes.update(dict.fromkeys(step.notes))
+        if not (compares and step.op.startswith("evaluate.")):
+            notes.update(dict.fromkeys(step.notes))
     for out in plan.left_out:
         # That a mask lies on one of two grids is no news to the reader of the report; the plan tells it.
         if "no masks came along" not in out.reason and "The grids of" not in out.reason:

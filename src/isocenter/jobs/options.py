@@ -26,6 +26,7 @@ class Options:
     identify: bool = False
     scheduler: str | None = None
     workers: int | None = None
+    verb: str = "run"
 
 
 def parse_masks(texts: Sequence[str]) -> dict[str, Path]:

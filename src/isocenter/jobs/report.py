@@ -30,7 +30,7 @@ from isocenter.view.report import (
 )
 from isocenter.view.tables import feature_table, score_table
 
-__all__ = ["case_report"]
+__all__ = ["acquisition_section", "case_report", "identity_sections", "methods_section"]
 
 _IDENTITY = (
     ("PatientName", "Patient"),
@@ -81,9 +81,13 @@ def case_report(
         montage.montage(flat, flat_labels or None, window=window, overlay=overlay),
         montage.caption(flat, flat_labels or None, window=window, overlay=overlay),
     )
-    sections = [*_identity(identity), _acquisition(analysis, image), *_pictures(study.images, image, meshes, window)]
+    sections = [
+        *identity_sections(identity),
+        acquisition_section(analysis, image),
+        *_pictures(study.images, image, meshes, window),
+    ]
     sections += _measurements(study.slots, findings)
-    sections.append(_methods(analysis, outcome))
+    sections.append(methods_section(analysis, outcome))
     return Report(
         title=findings.title,
         pseudonym=analysis.case.pseudonym,
@@ -126,14 +130,16 @@ def _numbers(findings: Findings) -> tuple[KeyNumber, ...]:
     return tuple(found[:6])
 
 
-def _identity(identity: Mapping[str, Any] | None) -> list[Section]:
+def identity_sections(identity: Mapping[str, Any] | None) -> list[Section]:
+    """Return who the person is, where the user asked for it."""
     if not identity:
         return []
     items = tuple((words, str(identity[key])) for key, words in _IDENTITY if identity.get(key))
     return [Section("Patient", (KeyValues(items),))] if items else []
 
 
-def _acquisition(analysis: Analysis, image: Image) -> Section:
+def acquisition_section(analysis: Analysis, image: Image) -> Section:
+    """Return what was read, in facts."""
     facts: list[tuple[str, Any]] = []
     for item in analysis.case.items:
         where = item.spec.geometry
@@ -193,7 +199,8 @@ def _measurements(slots: Mapping[str, Any], findings: Findings) -> list[Section]
     return [Section("Measurements", tuple(blocks))]
 
 
-def _methods(analysis: Analysis, outcome: Outcome) -> Section:
+def methods_section(analysis: Analysis, outcome: Outcome) -> Section:
+    """Return every step in order, with versions, parameters and flags."""
     steps = []
     for step in outcome.steps:
         value = outcome.study[step.to]

@@ -24,14 +24,17 @@ from isocenter.pipeline.executors.base import OnDone
 from isocenter.pipeline.plan import Plan
 from isocenter.pipeline.progress import Event, Listener
 
-__all__ = ["Planned", "Prepared", "Summary", "execute", "prepare", "run"]
+__all__ = ["Planned", "Prepared", "Summary", "distinct", "execute", "planned_of", "prepare", "run"]
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One analysis as the plan shows it: rows of plain values, problems and dropped steps in words."""
+    """One analysis as the plan shows it: rows of plain values, problems and dropped steps in words.
+
+    `preparation` says which filters the voxels of each image would or would not profit from, and why.
+    """
 
     name: str
     study: str
@@ -43,6 +46,7 @@ class Planned:
     seconds: float
     bytes: int
     files: int
+    preparation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Prepared:
                     "seconds": a.seconds,
                     "bytes": a.bytes,
                     "files": a.files,
+                    "preparation": list(a.preparation),
                 }
                 for a in self.analyses
             ],
@@ -137,8 +142,17 @@ class Summary:
         }
 
 
-def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Prepared:
+def prepare(inputs: Sequence[Path | str], options: Options | None = None, *, judge: bool = False) -> Prepared:
     """Inspect inputs and plan what will be run on them; writes nothing.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, archives.
+    options
+        What the user chose.
+    judge
+        Read every image, measure it, and say in the plan which preparation it would profit from.
 
     Raises
     ------
@@ -172,7 +186,7 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Pre
     tasks: list[Task] = []
     planned: list[Planned] = []
     failures: list[IsocenterError] = []
-    for analysis in _distinct(analyses):
+    for analysis in distinct(analyses):
         task = Task(analysis, options.seed, options.identify, options.force)
         try:
             plan = plan_of(task)
@@ -181,7 +195,7 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None) -> Pre
             refused.append((analysis.name, str(error)))
             continue
         tasks.append(task)
-        planned.append(_planned(task, plan))
+        planned.append(planned_of(task, plan, judge))
     if not tasks:
         if failures and not isinstance(failures[0], ContentError):
             raise failures[0]
@@ -203,7 +217,7 @@ def _shown(path: Path, root: Path) -> str:
         return str(path)
 
 
-def _distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
+def distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
     """Return the analyses with names made unique (the same case twice in the input keeps both)."""
     seen: dict[str, int] = {}
     result = []
@@ -215,7 +229,8 @@ def _distinct(analyses: Sequence[Analysis]) -> list[Analysis]:
     return result
 
 
-def _planned(task: Task, plan: Plan) -> Planned:
+def planned_of(task: Task, plan: Plan, judge: bool = False) -> Planned:
+    """Return an analysis as the plan shows it; `judge` reads its images and says what they would profit from."""
     analysis = task.analysis
     problems = tuple(p.sentence() for item in analysis.case.items for p in item.problems)
     rows = [{**row, "from": ", ".join(row["from"])} for row in plan.table() if row["step"] is not None]
@@ -230,7 +245,24 @@ def _planned(task: Task, plan: Plan) -> Planned:
         seconds=plan.cost.seconds,
         bytes=plan.cost.bytes,
         files=len(plan.steps) * 2 + 8,
+        preparation=_judged(task) if judge else (),
     )
+
+
+def _judged(task: Task) -> tuple[str, ...]:
+    from isocenter.jobs.prepare_measures import measure
+    from isocenter.jobs.prepare_rules import propose
+
+    found: list[str] = []
+    images = [item for item in task.analysis.case.items if item.kind == "image"]
+    for item in images:
+        try:
+            image = item.load()
+            sentences = propose(image, measure(image)).sentences
+        except IsocenterError as error:
+            sentences = (f"its voxels cannot be judged: {error}",)
+        found += [f"{item.name}: {text}" if len(images) > 1 else text for text in sentences]
+    return tuple(found)
 
 
 def execute(prepared: Prepared, out: Path | str, options: Options | None = None, *, progress: Progress | None = None) -> Summary:
@@ -317,6 +349,7 @@ def _facts(prepared: Prepared, options: Options, seconds: float, peak_bytes: int
             "repair": options.repair,
             "seed": options.seed,
             "scheduler": options.scheduler,
+            "verb": options.verb,
         },
     }
 

@@ -122,8 +122,14 @@ class _Again:
         gone = [path for path in paths if not path.exists()]
         if gone:
             raise MissingInputError(f"The input '{gone[0]}' is gone: say where it lies now with --input.")
-        prepared = prepare(paths, Options(options["study"], masks, options["repair"], seed=int(options["seed"])))
-        self.tasks: dict[str, Task] = {task.analysis.name: task for task in prepared.tasks}
+        chosen = Options(options["study"], masks, options["repair"], seed=int(options["seed"]))
+        if options.get("verb") == "prepare":
+            from isocenter.jobs.prepare import subjects
+
+            tasks = [Task(analysis, chosen.seed) for analysis in subjects(paths, chosen)[0]]
+        else:
+            tasks = list(prepare(paths, chosen).tasks)
+        self.tasks: dict[str, Task] = {task.analysis.name: task for task in tasks}
 
     def __call__(self, folder: Path, lineage: Mapping[str, Any]) -> Mapping[str, str]:
         """Return slot -> digest of every step of a case."""

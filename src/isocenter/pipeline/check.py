@@ -20,7 +20,10 @@ _FILES = ("input", "output", "in", "out", "path", "paths", "file", "files", "fol
 _APPLIES = ("modality", "dims", "body_part", "content", "quantity", "priority")
 _INPUT = ("kind", "modality", "quantity", "dims", "optional", "title")
 _KINDS = ("image", "labels", "transform", "raw", "signal", "features")
-_REPORT = ("title", "columns", "figures", "notes", "references", "window", "image", "labels", "key", "meshes", "count")
+_REPORT = (
+    "title", "columns", "figures", "notes", "references", "window", "image", "labels", "key", "meshes", "count", "compare",
+    "reasons", "considered",
+)  # fmt: skip
 _DIMS = re.compile(r"t?c?z?y?x?")
 _MOST_STEPS = 500
 
@@ -119,5 +122,6 @@ def _report(check: Checker, value: Any) -> dict[str, Any]:
         elif key == "window":
             found[key] = check.text(content, path, "'window'", most=60)
         else:
-            found[key] = list(check.texts(content, path, f"'{key}' of the report"))
+            most = 600 if key in ("reasons", "considered", "notes") else 200
+            found[key] = list(check.texts(content, path, f"'{key}' of the report", most=most))
     return found

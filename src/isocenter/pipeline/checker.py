@@ -55,15 +55,21 @@ class Checker:
         return value
 
     def texts(
-        self, value: Any, path: Path, what: str, pattern: re.Pattern[str] | None = None, expected: str = "text"
+        self,
+        value: Any,
+        path: Path,
+        what: str,
+        pattern: re.Pattern[str] | None = None,
+        expected: str = "text",
+        most: int = 200,
     ) -> tuple[str, ...]:
         """Return one text or a list of them as a tuple."""
         if value is BAD:
             return ()
         if not isinstance(value, list):
-            found = self.text(value, path, what, pattern, expected, 200)
+            found = self.text(value, path, what, pattern, expected, most)
             return (found,) if found else ()
-        many = [self.text(v, (*path, k), what, pattern, expected, 200) for k, v in enumerate(value)]
+        many = [self.text(v, (*path, k), what, pattern, expected, most) for k, v in enumerate(value)]
         return tuple(t for t in many if t)
 
     def flag(self, value: Any, path: Path, what: str) -> bool:
