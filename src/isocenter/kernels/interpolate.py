@@ -20,13 +20,12 @@ from scipy import ndimage
 from isocenter.core.dtype import working_dtype
 from isocenter.kernels.interpolate_rows import (
     linear_separable,
-    mix_across,
-    mix_last,
     rows_cubic,
     rows_label,
     rows_linear,
     rows_nearest,
 )
+from isocenter.kernels.spline_lines import spline_axis
 from isocenter.kernels.threads import kernel_input, run_rows
 
 __all__ = ["Method", "Sampler", "sample_affine", "sample_points", "sampled_dtype", "snapped"]
@@ -69,13 +68,18 @@ def _prepared(array: Array, method: Method) -> tuple[Array, np.dtype[Any]]:
         native = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
         return kernel_input(_three(native).view(f"u{native.dtype.itemsize}")), native.dtype
     if method == "linear":
-        kept = data.dtype if data.dtype.newbyteorder("=") in (np.int16, np.uint16, np.uint8) else result
-        return kernel_input(_three(np.ascontiguousarray(data)), kept), result
+        return _samples(data, result)
     coefficients = np.ascontiguousarray(data, dtype=result)
     for axis in range(coefficients.ndim):
         if coefficients.shape[axis] > 1:  # the mirror of a single sample is itself
             coefficients = ndimage.spline_filter1d(coefficients, 3, axis=axis, output=result, mode="mirror")
     return kernel_input(_three(coefficients)), result
+
+
+def _samples(data: Array, result: np.dtype[Any]) -> tuple[Array, np.dtype[Any]]:
+    """Return short integers as they are, and all else in the type of the result."""
+    kept = data.dtype if data.dtype.newbyteorder("=") in (np.int16, np.uint16, np.uint8) else result
+    return kernel_input(_three(np.ascontiguousarray(data)), kept), result
 
 
 def sample_affine(
@@ -104,18 +108,21 @@ def sample_affine(
         Threads to use; the result does not depend on it.
     """
     data = np.asarray(array)
-    source, dtype = _prepared(data, method)
     inner, outer = data.ndim, len(tuple(shape))
     full = np.zeros((3, 4))
     full[3 - inner :, 3 - outer : 3] = matrix[:, :outer]
     full[3 - inner :, 3] = matrix[:, outer]
     full = snapped(full)
     size = (1,) * (3 - outer) + tuple(int(n) for n in shape)
-    out = np.empty(size, dtype)
-    value, extend = _fill_value(fill, dtype, method)
     parallel = np.count_nonzero(full[:, :3] - np.diag(np.diag(full[:, :3]))) == 0
+    # Along its own axes a spline is filtered and sampled in one go, from the samples as they are.
+    source, dtype = (
+        _samples(data, sampled_dtype(data.dtype, method)) if method == "cubic" and parallel else _prepared(data, method)
+    )
+    value, extend = _fill_value(fill, dtype, method)
+    out = np.empty(size if method != "cubic" or not parallel else (0,), dtype)
     if method == "cubic" and parallel:
-        out = _cubic_separable(source, full, size, value, extend, threads)
+        out = _cubic_separable(source, dtype, full, size, value, extend, threads)
     elif method == "linear" and parallel:
         linear = full[:, :3]
         tables = [part for k in range(3) for part in _axis_table(linear[k, k], full[k, 3], source.shape[k], size[k])]
@@ -173,23 +180,25 @@ class Sampler:
 
 
 def _cubic_separable(
-    source: Array, full: npt.NDArray[np.float64], size: tuple[int, ...], value: Any, extend: bool, threads: int
+    source: Array,
+    dtype: np.dtype[Any],
+    full: npt.NDArray[np.float64],
+    size: tuple[int, ...],
+    value: Any,
+    extend: bool,
+    threads: int,
 ) -> Array:
-    """Return the spline on a grid whose axes are the array's: one axis after the other, four taps each."""
+    """Return the spline on a grid whose axes are the array's: one axis after the other, that which shrinks most first."""
     result = source
-    outside = []
-    for axis in range(3):
+    outside = [np.zeros(0, np.int64)] * 3
+    for axis in sorted(range(3), key=lambda k: (size[k] / source.shape[k], k)):
         places, weights, inside = _spline_table(full[axis, axis], full[axis, 3], source.shape[axis], size[axis], extend)
-        outside.append(np.flatnonzero(~inside))
-        before, after = int(np.prod(result.shape[:axis])), int(np.prod(result.shape[axis + 1 :]))
-        out = np.empty((before, size[axis], after), source.dtype)
-        block = kernel_input(result.reshape(before, -1, after))
-        weights = weights.astype(source.dtype)
-        if axis == 2:
-            run_rows(mix_last, before, threads, block[:, :, 0], places, weights, out[:, :, 0])
-        else:
-            run_rows(mix_across, before * size[axis], threads, block, places, weights, out)
-        result = out.reshape(*result.shape[:axis], size[axis], *result.shape[axis + 1 :])
+        outside[axis] = np.flatnonzero(~inside)
+        if source.shape[axis] == 1:  # a single sample is its own spline
+            result = np.repeat(result, size[axis], axis=axis)
+        elif full[axis, axis] != 1.0 or full[axis, 3] != 0.0 or size[axis] != source.shape[axis]:
+            result = spline_axis(result, axis, places, weights, dtype, threads)
+    result = np.array(result, dtype=dtype) if result.dtype != dtype or np.shares_memory(result, source) else result
     if not extend:
         result[outside[0]] = value
         result[:, outside[1]] = value

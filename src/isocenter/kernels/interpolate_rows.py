@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["linear_separable", "mix_across", "mix_last", "rows_cubic", "rows_label", "rows_linear", "rows_nearest"]
+__all__ = ["linear_separable", "rows_cubic", "rows_label", "rows_linear", "rows_nearest"]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -56,31 +56,6 @@ def linear_separable(
                 out[z, y, x] = line[low] if c == 0 else (one - c) * line[low] + c * line[low + up_x]
             else:
                 out[z, y, x] = fill
-
-
-@numba.njit(cache=True, nogil=True)
-def mix_across(first: int, last: int, block: Any, places: Any, weights: Any, out: Any) -> None:  # pragma: no cover - compiled
-    """Mix rows of (before, axis, after): each output row is a weighted sum of the input rows that its places name."""
-    size = out.shape[1]
-    for row in range(first, last):
-        i, j = row // size, row % size
-        for x in range(out.shape[2]):
-            out[i, j, x] = weights[j, 0] * block[i, places[j, 0], x]
-        for k in range(1, places.shape[1]):
-            weight, place = weights[j, k], places[j, k]
-            for x in range(out.shape[2]):
-                out[i, j, x] += weight * block[i, place, x]
-
-
-@numba.njit(cache=True, nogil=True)
-def mix_last(first: int, last: int, block: Any, places: Any, weights: Any, out: Any) -> None:  # pragma: no cover - compiled
-    """Mix samples along the last axis of (rows, axis)."""
-    for row in range(first, last):
-        for j in range(out.shape[1]):
-            total = weights[j, 0] * block[row, places[j, 0]]
-            for k in range(1, places.shape[1]):
-                total += weights[j, k] * block[row, places[j, k]]
-            out[row, j] = total
 
 
 @numba.njit(cache=True, nogil=True)

@@ -103,11 +103,12 @@ def _line(line: Any, half: Any, result: Any) -> None:  # pragma: no cover - comp
         for x in range(size):
             result[x] = (((result[x] + w1 * (a[x] + b[x])) + w2 * (c[x] + d[x])) + w3 * (e[x] + f[x])) + w4 * (g[x] + h[x])
         k += 4
-    for k in range(k, reach + 1):
+    while k <= reach:
         w1 = half[k]
         a, b = line[reach - k : reach - k + size], line[reach + k : reach + k + size]
         for x in range(size):
             result[x] += w1 * (a[x] + b[x])
+        k += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -147,11 +148,12 @@ def _rows(block: Any, j: int, start: int, half: Any, result: Any) -> None:  # pr
         for x in range(width):
             result[x] = (((result[x] + w1 * (a[x] + b[x])) + w2 * (c[x] + d[x])) + w3 * (e[x] + f[x])) + w4 * (g[x] + h[x])
         k += 4
-    for k in range(k, reach + 1):
+    while k <= reach:
         w1 = half[k]
         a, b = block[max(0, j - k), start:stop], block[min(size - 1, j + k), start:stop]
         for x in range(width):
             result[x] += w1 * (a[x] + b[x])
+        k += 1
 
 
 @numba.njit(cache=True, nogil=True)
