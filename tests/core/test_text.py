@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.core.text import plain
+from isocenter.core.text import ESCAPE, plain
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,22 @@ def test_the_result_is_one_printable_line_of_bounded_length(text: str, limit: in
 def test_long_text_is_cut_and_says_so() -> None:
     assert plain("x" * 50, 10) == "xxxxxxx..."
     assert plain("x" * 10, 10) == "x" * 10
+
+
+@pytest.mark.parametrize(
+    ("given_text", "escaped", "page"),
+    [
+        ("a\tb\nc", "a\\tb\\nc", "a\tb\nc"),
+        ("\x1b[31m", "\\x1b[31m", "\ufffd[31m"),
+        ("abc\u202edcba", "abc\\u202edcba", "abc\ufffddcba"),
+        ("zero\u200bwidth", "zero\\u200bwidth", "zerowidth"),
+        ("j\u200doin", "j\\u200doin", "j\u200doin"),
+        ("e" + "\u0301" * 9, "e" + "\u0301" * 9, "e" + "\u0301" * 4),
+        ("one\n\n\n\n\ntwo", "one" + "\\n" * 5 + "two", "one\n\ntwo"),
+        ("\xa0", "\\xa0", "\xa0"),
+        ("\ud800", "\\ud800", "\ufffd"),
+    ],
+)
+def test_each_sink_has_its_mark(given_text: str, escaped: str, page: str) -> None:
+    assert plain(given_text, mark=ESCAPE) == escaped
+    assert plain(given_text, mark="\ufffd", lines=True) == page

@@ -17,6 +17,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+from isocenter.core.text import ESCAPE, plain
+
 __all__ = ["csv_cell", "file_name", "html", "one_line", "pseudonym", "slot_name", "terminal", "unique"]
 
 #: Controls that reorder text on the screen: a name could pretend to be another one.
@@ -27,10 +29,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 def one_line(text: Any, limit: int = 200) -> str:
     """Return text without control characters, line ends and bidirectional marks, at most `limit` characters long."""
-    plain = str(text).translate(_BIDI)
-    plain = "".join(c if c.isprintable() else " " for c in plain)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= limit else plain[: limit - 1] + "\u2026"
+    return plain(" ".join(plain(str(text).translate(_BIDI), len(str(text)) + 1, " ").split()), limit)
 
 
 def terminal(text: Any, limit: int = 2000) -> str:
@@ -38,12 +37,7 @@ def terminal(text: Any, limit: int = 2000) -> str:
 
     Control characters, and all others that do not print, are shown as their escape sequences instead of being obeyed.
     """
-    shown = []
-    for c in str(text):
-        hidden = not c.isprintable() or ord(c) in _BIDI  # unassigned code points too: nobody knows what they do
-        shown.append(c.encode("unicode_escape", "backslashreplace").decode("ascii") if hidden else c)
-    joined = "".join(shown)
-    return joined if len(joined) <= limit else joined[: limit - 1] + "\u2026"
+    return plain(str(text), limit, ESCAPE)
 
 
 def html(text: Any) -> str:
@@ -58,8 +52,8 @@ def csv_cell(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    plain = "".join(c if unicodedata.category(c) not in ("Cc", "Cs") else " " for c in value.translate(_BIDI))
-    return "'" + plain if value.startswith(_FORMULA) or plain.lstrip().startswith(_FORMULA) else plain
+    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cs") else " " for c in value.translate(_BIDI))
+    return "'" + shown if value.startswith(_FORMULA) or shown.lstrip().startswith(_FORMULA) else shown
 
 
 def file_name(text: Any, default: str = "file", limit: int = 80) -> str:
@@ -74,21 +68,21 @@ def file_name(text: Any, default: str = "file", limit: int = 80) -> str:
     limit
         Longest length.
     """
-    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode("ascii")
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", plain)
-    plain = re.sub(r"\.{2,}", ".", plain).lstrip(".-_")[:limit].rstrip("._-")
-    if not plain:
+    shown = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode("ascii")
+    shown = re.sub(r"[^A-Za-z0-9._-]+", "_", shown)
+    shown = re.sub(r"\.{2,}", ".", shown).lstrip(".-_")[:limit].rstrip("._-")
+    if not shown:
         return default
-    return f"_{plain}" if _RESERVED.match(plain) else plain
+    return f"_{shown}" if _RESERVED.match(shown) else shown
 
 
 def slot_name(text: Any, default: str = "image") -> str:
     """Return a slot name: a lower-case letter, then letters, digits and ``_``, 63 characters at most."""
-    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode("ascii").lower()
-    plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
-    if plain and not plain[0].isalpha():
-        plain = f"{default}_{plain}"
-    return plain[:63].rstrip("_") or default
+    shown = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode("ascii").lower()
+    shown = re.sub(r"[^a-z0-9]+", "_", shown).strip("_")
+    if shown and not shown[0].isalpha():
+        shown = f"{default}_{shown}"
+    return shown[:63].rstrip("_") or default
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -12,16 +12,13 @@ Unicode Standard Annex 9 (bidirectional algorithm), explicit formatting characte
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from typing import Any
+
+from isocenter.core.text import plain
 
 __all__ = ["clean", "number", "quantity_label", "unit"]
 
 _REPLACEMENT = "\ufffd"
-_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_JOINERS = frozenset("\u200c\u200d")  # Indic and Arabic spelling needs them
-_MARKS = 4  # combining marks in a row; no orthography needs more
 
 #: Quantity -> how an axis names it.
 _QUANTITIES = {
@@ -50,27 +47,7 @@ def clean(text: Any, limit: int = 2000) -> str:
         Control and text-direction characters are replaced by U+FFFD (so that tampering stays visible), other
         invisible characters are dropped, newlines and tabs are kept, of several blank lines one.
     """
-    raw = str(text)
-    kept: list[str] = []
-    marks = 0
-    for character in raw[: 4 * limit]:
-        category = unicodedata.category(character)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        if character in "\n\t":
-            kept.append(character)
-        elif category in ("Zl", "Zp"):
-            kept.append(" ")
-        elif category in ("Cc", "Cs", "Co", "Cn") or character in _DIRECTION:
-            kept.append(_REPLACEMENT)
-        elif (category == "Cf" and character not in _JOINERS) or marks > _MARKS:
-            continue
-        else:
-            kept.append(character)
-    result = re.sub(r"\n{3,}", "\n\n", "".join(kept))
-    if len(result) > limit or len(raw) > 4 * limit:
-        shown = result[:limit]
-        return f"{shown} \u2026 ({len(raw) - len(shown)} more characters)"
-    return result
+    return plain(str(text), limit, _REPLACEMENT, lines=True)
 
 
 def number(value: Any, digits: int = 4, aligned: bool = False) -> str:
@@ -92,29 +69,29 @@ def number(value: Any, digits: int = 4, aligned: bool = False) -> str:
     if isinstance(value, str):
         return value
     try:
-        plain = float(value)
+        found = float(value)
     except (TypeError, ValueError):
         return str(value)
-    if math.isnan(plain):
+    if math.isnan(found):
         return "not defined"
-    if math.isinf(plain):
-        return "infinite" if plain > 0 else "minus infinite"
-    if plain == int(plain) and abs(plain) < 1e15 and not isinstance(value, float):
-        return str(int(plain))
-    size = abs(plain)
+    if math.isinf(found):
+        return "infinite" if found > 0 else "minus infinite"
+    if found == int(found) and abs(found) < 1e15 and not isinstance(value, float):
+        return str(int(found))
+    size = abs(found)
     if size and (size < 1e-4 or size >= 1e7):
-        return f"{plain:.{digits - 1}e}"
+        return f"{found:.{digits - 1}e}"
     whole = len(str(int(size))) if size >= 1 else 0
     if whole >= digits:
-        return f"{plain:.0f}"
+        return f"{found:.0f}"
     # Digits after the point that make `digits` significant ones; a rounding up to the next power of ten loses one.
     places = digits - 1 - math.floor(math.log10(float(f"{size:.{digits - 1}e}"))) if size else 0
-    shown = f"{plain:.{max(0, places)}f}"
+    shown = f"{found:.{max(0, places)}f}"
     return shown if aligned or "." not in shown else shown.rstrip("0").rstrip(".")
 
 
 def unit(name: str) -> str:
-    """Return a unit as people write it: ``mm^3`` becomes mm\u00b3, a plain number has none."""
+    """Return a unit as people write it: ``mm^3`` becomes mm\u00b3, a found number has none."""
     if name in ("", "1"):
         return ""
     return clean(name, 40).replace("^2", "\u00b2").replace("^3", "\u00b3").replace("^-1", "\u207b\u00b9")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import PurePath
 from typing import Any
+
+from isocenter.core.text import plain
 
 __all__ = ["clean", "tag_name"]
 
@@ -19,9 +20,7 @@ def clean(value: Any, limit: int = 80) -> str:
     limit
         Longest result in characters.
     """
-    raw = value.name if isinstance(value, PurePath) else str(value)
-    shown = "".join(ch if unicodedata.category(ch)[0] not in "CZ" or ch == " " else "?" for ch in raw[: 8 * limit])
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+    return plain(value.name if isinstance(value, PurePath) else value, limit)
 
 
 def tag_name(tag: int) -> str:
