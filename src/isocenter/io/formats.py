@@ -51,14 +51,15 @@ FORMATS: tuple[Format, ...] = (
     Format("npy", (".npy",), writes=False),
     Format("time_series", (), writes=False),
     Format("siemens_raw", (), writes=False),
+    Format("minc", (".mnc",), writes=False),
+    Format("ismrmrd", (".h5", ".hdf5", ".mrd", ".ismrmrd"), writes=False),
     Format("nifti", (".nii", ".nii.gz", ".nii.bz2", ".hdr", ".hdr.gz", ".img", ".img.gz")),
 )
 
 #: Kinds of files that are known and not read, and what to do instead.
 KNOWN: dict[str, str] = {
-    ".gii": "a GIFTI surface", ".svg": "a drawing (SVG), which may carry scripts", ".mnc": "a MINC image",
+    ".gii": "a GIFTI surface", ".svg": "a drawing (SVG), which may carry scripts",
     ".par": "a Philips PAR/REC image", ".mgz": "a FreeSurfer image", ".mgh": "a FreeSurfer image", ".mat": "a MATLAB file",
-    ".h5": "an HDF5 file (ISMRMRD raw data are not read)", ".hdf5": "an HDF5 file",
     ".gif": "an animation (GIF)", ".pdf": "a document (PDF)", ".ndpi": "a whole slide", ".mrxs": "a whole slide",
     ".czi": "a microscope file", ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
     ".npz": "NumPy arrays without a geometry", ".csv": "a table without a time column", ".tsv": "a table without a time column",
