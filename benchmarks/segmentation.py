@@ -110,14 +110,14 @@ def _walk(side: int) -> tuple[Any, Any]:
 def ours_walker() -> Work:
     from isocenter.kernels.walker import random_walker
 
-    image, seeds = _walk(64)
+    image, seeds = _walk(128)
     return lambda: random_walker(image, seeds, (1.0, 1.0, 1.0), 130 / (10 * float(image.std())))
 
 
 def skimage_walker() -> Work:
     from skimage.segmentation import random_walker
 
-    image, seeds = _walk(64)
+    image, seeds = _walk(128)
     return lambda: random_walker(image, seeds, beta=130, mode="cg_j", tol=1e-3)
 
 
@@ -175,7 +175,7 @@ if __name__ == "__main__":
                 rounds=2,
             ),
             Row("Watershed, 400 markers, 128^3 float32", __file__, "ours_watershed", {"scikit-image": "skimage_watershed"}),
-            Row("Random walker, 64^3", __file__, "ours_walker", {"scikit-image": "skimage_walker"}, equal=nearly, rounds=3),
+            Row("Random walker, 128^3", __file__, "ours_walker", {"scikit-image": "skimage_walker"}, equal=nearly, rounds=1),
             Row(
                 "k-means, 3 classes, 256^3 int16",
                 __file__,
