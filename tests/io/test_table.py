@@ -14,7 +14,7 @@ from isocenter.core.results import Column, Features, Score, Scores
 from isocenter.io import table
 
 FEATURES = Features(
-    (Column("volume", "mm^3", "IBSI:RNU0", "how much"), Column("kind", ""), Column("n")),
+    (Column("volume", "mm^3", "IBSI:RNU0", "how much", "morph_volume"), Column("kind", ""), Column("n")),
     ((0.1 + 0.2, "=cmd()", 3), (math.nan, "a, b", np.int64(4))),
     ("gtv", "@lung"),
 )
@@ -33,7 +33,7 @@ def test_features(tmp_path: Path) -> None:
         ["gtv", "0.30000000000000004", "'=cmd()", "3"],
         ["'@lung", "", "a, b", "4"],
     ]
-    assert rows(written[1])[1] == ["volume", "mm^3", "IBSI:RNU0", "how much"]
+    assert rows(written[1])[1] == ["volume", "morph_volume", "mm^3", "IBSI:RNU0", "how much"]
 
 
 def test_scores(tmp_path: Path) -> None:

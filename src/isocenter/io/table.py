@@ -106,7 +106,7 @@ def write_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], path: str 
 def write_features(features: Features, path: str | Path) -> list[Path]:
     """Write a feature table: one row per region, one column per feature under its plain name.
 
-    Unit, standard identifier and meaning of the columns go into a second table beside it, ``NAME.columns.csv``.
+    Reference tag, unit, standard identifier and meaning of the columns go into a second table beside it, ``NAME.columns.csv``.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def write_features(features: Features, path: str | Path) -> list[Path]:
     target = Path(path)
     rows = [[region, *row] for region, row in zip(features.regions, features.rows, strict=True)]
     write_rows(["region", *features.names], rows, target)
-    facts = [[c.name, c.unit, c.standard, c.summary] for c in features.columns]
+    facts = [[c.name, c.tag, c.unit, c.standard, c.summary] for c in features.columns]
     side = target.with_name(f"{target.stem}.columns.csv")
-    write_rows(["name", "unit", "standard", "summary"], facts, side)
+    write_rows(["name", "tag", "unit", "standard", "summary"], facts, side)
     return [target, side]
 
 

@@ -27,11 +27,12 @@ from isocenter.kernels.agreement import intraclass
 from isocenter.kernels.labels import bounding_box
 from isocenter.kernels.noise import robust_sigma
 from isocenter.kernels.perturb import noisy, redrawn
+from isocenter.ops.features.radiomics import Radiomics
 from isocenter.ops.resample.to_grid import ToGrid
 from isocenter.view import html
 from isocenter.view.report import Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
 
-__all__ = ["Stability", "stability", "verdict"]
+__all__ = ["Stability", "few_regions", "stability", "stability_of", "stability_sections", "verdict"]
 
 #: Called with (text, done, total).
 Progress = Callable[[str, int, int], None]
@@ -125,7 +126,6 @@ def stability(
         raise ParameterError(f"'{target.name}': expected a table to write that ends in .csv.")
     tables: list[list[Features]] = []
     aside: list[tuple[str, str]] = []
-    done = 0
     for path in masks:
         try:
             picture, labels = read_pair(Path(image), Path(path))
@@ -133,23 +133,70 @@ def stability(
             aside.append((str(path), str(error)))
             continue
         chosen = measure_settings.resolve(settings) if settings else measure_settings.of_image(picture)
-        for name, mask in _regions(labels):
-            try:
-                tables.append(_repeated(picture, mask, chosen.operation, perturbations, contour, seed))
-            except IsocenterError as error:
-                aside.append((name, str(error)))
-            done += 1
-            if progress is not None:
-                progress(name, done, max(done, len(masks)))
-    if not tables:
-        raise ContentError(f"No region could be measured: {aside[0][0]}: {aside[0][1]}" if aside else "No region was given.")
-    rows = _rows(tables)
-    result = Stability(tuple(rows), len(tables), perturbations, (), tuple(aside))
+        _measure(picture, labels, chosen.operation, (perturbations, contour, seed), tables, aside, progress)
+    result = _stability(tables, aside, perturbations)
     head = ["column", "tag", "ibsi_code", "unit", "icc", "icc_low", "icc_high", "verdict", "deviation_percent"]
-    table.write_rows(head, rows, target)
+    table.write_rows(head, result.rows, target)
     page = target.with_suffix(".html")
     atomic.write_bytes(page, html.html(_report(result, contour)))
     return Stability(result.rows, result.regions, perturbations, (target, page), result.set_aside)
+
+
+def stability_of(
+    image: Image,
+    labels: LabelMap | MaskStack,
+    operation: Radiomics,
+    *,
+    perturbations: int = 10,
+    contour: float = 1.0,
+    seed: int = 0,
+) -> Stability:
+    """Return how stable the features of the regions of one image are.
+
+    Parameters
+    ----------
+    image, labels
+        On one grid.
+    operation
+        What measures them.
+    perturbations, contour, seed
+        As of `stability`.
+
+    Raises
+    ------
+    ContentError
+        If no region could be measured.
+    """
+    tables: list[list[Features]] = []
+    aside: list[tuple[str, str]] = []
+    _measure(image, labels, operation, (perturbations, contour, seed), tables, aside, None)
+    return _stability(tables, aside, perturbations)
+
+
+def _measure(
+    image: Image,
+    labels: LabelMap | MaskStack,
+    operation: Radiomics,
+    how: tuple[int, float, int],
+    tables: list[list[Features]],
+    aside: list[tuple[str, str]],
+    progress: Progress | None,
+) -> None:
+    """Add the repeated measurements of every region, or why there are none."""
+    regions = _regions(labels)
+    for name, mask in regions:
+        try:
+            tables.append(_repeated(image, mask, operation, *how))
+        except IsocenterError as error:
+            aside.append((name, str(error)))
+        if progress is not None:
+            progress(name, len(tables) + len(aside), max(len(tables) + len(aside), len(regions)))
+
+
+def _stability(tables: list[list[Features]], aside: list[tuple[str, str]], perturbations: int) -> Stability:
+    if not tables:
+        raise ContentError(f"No region could be measured: {aside[0][0]}: {aside[0][1]}" if aside else "No region was given.")
+    return Stability(tuple(_rows(tables)), len(tables), perturbations, (), tuple(aside))
 
 
 def _regions(labels: LabelMap | MaskStack) -> list[tuple[str, npt.NDArray[np.bool_]]]:
@@ -212,14 +259,8 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float | np.number) else float("nan")
 
 
-def _report(result: Stability, contour: float) -> Report:
-    counts = result.counts
-    numbers = [KeyNumber(f"{name} features", number) for name, number in counts.items() if number]
-    notices = []
-    if result.regions < 5:
-        notices.append(
-            Notice(f"{result.regions} regions are few: intraclass correlations need five or more to mean much.", "warning")
-        )
+def stability_sections(result: Stability, contour: float) -> tuple[Section, ...]:
+    """Return the table of features, the most stable first, and how it was found."""
     shown = sorted(result.rows, key=lambda row: (-(row[4] if row[4] is not None else -9.0), row[0]))
     cells = tuple((row[0].replace("_", " "), row[2], row[4], row[5], row[6], row[7], row[8]) for row in shown)
     head = ("Feature", "IBSI", "ICC", "low", "high", "Verdict", "Deviation (%)")
@@ -228,15 +269,29 @@ def _report(result: Stability, contour: float) -> Report:
         f"{SHIFT:g} samples, changes of spacing of up to {100 * SCALING:g} %, noise at the level estimated in the image, and "
         f"contours redrawn with a standard deviation of {contour:g} mm. ICC: one-way, single measurement, 95 % interval."
     )
+    return (
+        Section("Features, the most stable first", (Table(head, cells, "Intraclass correlation and relative deviation"),)),
+        Section("Method", (Paragraph(method), Paragraph("After Zwanenburg et al., Scientific Reports 9 (2019) 614."))),
+    )
+
+
+def few_regions(result: Stability) -> str:
+    """Return the warning that so few regions deserve, or nothing."""
+    if result.regions >= 5:
+        return ""
+    return f"{result.regions} regions are few: intraclass correlations need five or more to mean much."
+
+
+def _report(result: Stability, contour: float) -> Report:
+    counts = result.counts
+    numbers = [KeyNumber(f"{name} features", number) for name, number in counts.items() if number]
+    warning = few_regions(result)
     return Report(
         title="Stability of features",
         pseudonym=f"{result.regions} regions",
         summary=(f"{len(result.rows)} features under {result.perturbations} perturbations.",),
         numbers=tuple(numbers[:6]),
-        notices=tuple(notices),
-        sections=(
-            Section("Features, the most stable first", (Table(head, cells, "Intraclass correlation and relative deviation"),)),
-            Section("Method", (Paragraph(method), Paragraph("After Zwanenburg et al., Scientific Reports 9 (2019) 614."))),
-        ),
+        notices=(Notice(warning, "warning"),) if warning else (),
+        sections=stability_sections(result, contour),
         footer=Footer(("isocenter",)),
     )

@@ -22,7 +22,7 @@ _INPUT = ("kind", "modality", "quantity", "dims", "optional", "title")
 _KINDS = ("image", "labels", "transform", "raw", "signal", "features")
 _REPORT = (
     "title", "columns", "figures", "notes", "references", "window", "image", "labels", "key", "meshes", "count", "compare",
-    "reasons", "considered",
+    "reasons", "considered", "stability",
 )  # fmt: skip
 _DIMS = re.compile(r"t?c?z?y?x?")
 _MOST_STEPS = 500
@@ -121,6 +121,10 @@ def _report(check: Checker, value: Any) -> dict[str, Any]:
             found[key] = content
         elif key == "window":
             found[key] = check.text(content, path, "'window'", most=60)
+        elif key == "stability":
+            if not isinstance(content, int) or isinstance(content, bool) or not 2 <= content <= 1000:
+                check.problem(path, "'stability' of the report: expected how often each region is measured again, 2 to 1000")
+            found[key] = content
         else:
             most = 600 if key in ("reasons", "considered", "notes") else 200
             found[key] = list(check.texts(content, path, f"'{key}' of the report", most=most))
