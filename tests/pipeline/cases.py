@@ -24,7 +24,7 @@ steps:
   - {op: denoise.median, with: {radius: 1}}
   - {op: denoise.noisy}
   - {op: segment.threshold, to: bright, with: {above: 10}}
-  - {op: features.intensity, from: [noisy, bright], to: numbers}
+  - {op: features.intensity, from: [noisy, bright], to: numbers, filtered: true}
 """
 
 

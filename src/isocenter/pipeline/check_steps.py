@@ -23,7 +23,7 @@ __all__ = ["MOST_HALO", "steps", "unsafe"]
 #: A result that depends on samples further away than this (at 1 mm) is a slip of the keyboard, or an attack.
 MOST_HALO = 2048
 
-_KEYS = ("op", "with", "from", "to", "each", "when", "optional")
+_KEYS = ("op", "with", "from", "to", "each", "when", "optional", "filtered")
 _MEANT = {
     "in": "from", "input": "from", "inputs": "from", "id": "to", "name": "to", "out": "to", "output": "to",
     "params": "with", "parameters": "with", "args": "with", "if": "when", "foreach": "each", "for": "each",
@@ -101,9 +101,10 @@ def _step(check: Checker, value: Any, path: Path) -> Step | None:
     )
     taken = _taken(check, held["from"], (*path, "from"), bool(each)) if "from" in held else ()
     optional = check.flag(held["optional"], (*path, "optional"), "'optional'") if "optional" in held else False
+    filtered = check.flag(held["filtered"], (*path, "filtered"), "'filtered'") if "filtered" in held else False
     op = name if isinstance(name, str) else ""
     line = check.document.line(path)
-    return Step(op, given, taken, to, each or None, when or None, optional, line)
+    return Step(op, given, taken, to, each or None, when or None, optional, filtered, line)
 
 
 def _class(check: Checker, name: Any, path: Path) -> type[Operation] | None:

@@ -86,6 +86,8 @@ class Step:
         ``masks``, ``no-masks``, ``slot:NAME`` or ``no-slot:NAME``: else the step is left out.
     optional
         Whether the step is left out, with the reason stated, where it does not fit.
+    filtered
+        The step measures values that a filter has changed, and means it.
     line
         Where it was written, None where it was not read from a text.
     """
@@ -97,6 +99,7 @@ class Step:
     each: str | None = None
     when: str | None = None
     optional: bool = False
+    filtered: bool = False
     line: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +125,8 @@ class Step:
             found["when"] = self.when
         if self.optional:
             found["optional"] = True
+        if self.filtered:
+            found["filtered"] = True
         if self.parameters:
             found["with"] = dict(self.parameters)
         return found

@@ -16,6 +16,7 @@ from isocenter.core.operation import Cost, Operation, Spec
 from isocenter.core.registry import Registry, operations
 from isocenter.pipeline import ports
 from isocenter.pipeline.bind import bind
+from isocenter.pipeline.measured import ALTERING, require_unfiltered
 from isocenter.pipeline.spec import MASK, Pipeline, Step
 
 __all__ = ["LeftOut", "Limits", "Plan", "PlannedStep", "plan"]
@@ -242,6 +243,7 @@ class _Planner:
         self.steps: list[PlannedStep] = []
         self.left_out: list[LeftOut] = []
         self.broken: set[str] = set()
+        self.altered: dict[str, str] = {}
         self.held = sum(spec.nbytes for spec in slots.values())
 
     def run(self) -> Plan:
@@ -313,6 +315,9 @@ class _Planner:
         given = [(slot, self.spec_of(slot)) for slot in taken]
         filled = ports.assign(type(operation), step.op, given)
         specs = [self.known[slot] for slot in filled if slot is not None]
+        names = [slot for slot in filled if slot is not None]
+        if not step.filtered:
+            require_unfiltered(operation, names, self.known, self.altered)
         try:
             spec = operation.resolve(*specs)
             cost = operation.cost(*specs)
@@ -321,6 +326,14 @@ class _Planner:
             raise
         except Exception as error:  # an extension may fail in any way; a plan says so instead of dying
             raise ContentError(f"{step.op} cannot tell what it would give ({type(error).__name__}: {error}).") from error
+        if spec.kind == "Image":
+            maker = (
+                step.op
+                if step.op.partition(".")[0] in ALTERING
+                else next((self.altered[n] for n in names if n in self.altered), "")
+            )
+            if maker:
+                self.altered[step.to] = maker
         held = self.held + spec.nbytes
         total = Cost(cost.seconds, cost.bytes + spec.nbytes)
         inputs = tuple(None if slot is None else self.aliases.get(slot, slot) for slot in filled)

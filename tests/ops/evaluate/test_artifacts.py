@@ -1,11 +1,10 @@
-"""evaluate.artifacts and evaluate.contrast: each artefact alone on a phantom, and none on sound images."""
+"""evaluate.artifacts: each artefact alone on a phantom, and none on sound images."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.ops.evaluate.artifacts import Artifacts
@@ -64,11 +63,3 @@ def test_a_cut_off_top_and_an_empty_rim(head: np.ndarray) -> None:
     plane = np.zeros((80, 90))
     plane[7:-7, 9:-9] = head[32, 8:74, 8:80]
     assert _scores(plane)["rim"] == 7.0
-
-
-def test_contrast_of_two_levels_and_of_none() -> None:
-    two = np.where(np.arange(100).reshape(10, 10) % 3 == 0, 30.0, 10.0)
-    assert float(Contrast()(Image(two, ("y", "x"), Geometry.regular((10, 10))))["contrast"]) == pytest.approx(20.0)
-    assert float(Contrast()(Image(np.ones((3, 3)), ("y", "x"), Geometry.regular((3, 3))))["contrast"]) == 0.0
-    with pytest.raises(ContentError, match="no finite sample"):
-        Contrast()(Image(np.full((3, 3), np.nan), ("y", "x"), Geometry.regular((3, 3))))
