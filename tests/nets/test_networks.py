@@ -97,8 +97,6 @@ def test_two_tiny_cases_are_learnt_by_heart(
     x = torch.randn(shape)
     if len(expected) == 2:
         truth = torch.arange(shape[0]) % expected[1]
-    elif name == "cnn_lstm":
-        pytest.skip("the same head as for whole sequences")
     else:
         truth = (x[:, 0] > 0).long()
     assert learned(net, x, truth, 40) > 0.9

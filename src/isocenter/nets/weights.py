@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from torch import Tensor
 
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, VerificationError
 
-__all__ = ["digest", "import_pt", "load", "save"]
+__all__ = ["DAMAGE", "digest", "import_pt", "load", "read_pt", "save"]
+
+#: What reading a damaged pickle raises, beside the refusal of what is no tensor: its opcodes are taken at their word.
+DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, pickle.UnpicklingError)
 
 
 def digest(path: Path) -> str:
@@ -75,6 +79,26 @@ def load(path: Path, expected: str | None = None) -> dict[str, Tensor]:
     return state
 
 
+def read_pt(path: Path) -> Any:
+    """Return what torch saved: tensors and plain values; a file that holds anything else is refused, not run.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, or holds anything but tensors and plain values.
+    """
+    digest(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickle protocols: what cannot be read is refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except DAMAGE as error:
+        raise FormatError(
+            f"{path}: holds something else than tensors and plain values, or is damaged ({type(error).__name__}); "
+            "expected weights alone: save net.state_dict() where the file comes from."
+        ) from error
+
+
 def import_pt(path: Path, target: Path, key: str | None = None) -> str:
     """Bring the weights of a pickled file (``.pt``, ``.pth``, ``.ckpt``) into safetensors; none of its code is run.
 
@@ -99,14 +123,7 @@ def import_pt(path: Path, target: Path, key: str | None = None) -> str:
     ContentError
         If no weights are found in it.
     """
-    digest(path)
-    try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise FormatError(
-            f"{path}: holds something else than tensors and plain values, or is damaged ({type(error).__name__}); "
-            "expected weights alone: save net.state_dict() where the file comes from."
-        ) from error
+    found = read_pt(path)
     for name in [key] if key is not None else ["state_dict", "model_state_dict", "network_weights", "model", "net"]:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from isocenter.core.errors import FormatError, ParameterError
 from isocenter.io.atomic import replacing
 from isocenter.learn.train.settings import FitSettings
+from isocenter.nets import weights
 
 __all__ = ["load", "save"]
 
@@ -37,11 +37,9 @@ def load(path: Path, settings: FitSettings) -> dict[str, Any]:
         If it comes from a training with other settings.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise FormatError(
-            f"{path}: is no readable checkpoint ({type(error).__name__}); delete it to train from the start."
-        ) from error
+        state: dict[str, Any] = weights.read_pt(path)
+    except FormatError as error:
+        raise FormatError(f"{path}: is no readable checkpoint; delete it to train from the start.") from error
     before, now = state["settings"], settings.to_dict()
     changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
     if changed:

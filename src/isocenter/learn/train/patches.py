@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels.interpolate import sample_affine
+from isocenter.learn.train.augment import changed, placed
 
 __all__ = ["Patches"]
 
@@ -83,11 +84,11 @@ class Patches:
     def _one(self, case: int, generator: np.random.Generator) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
         image, truth = self.images[case], self.truths[case]
         centre = self._centre(case, generator)
-        matrix = self._matrix(centre, generator)
+        matrix = placed(centre, self.patch, generator, self.augment, self.mirror, self.spacing)
         channels = [sample_affine(channel, matrix, self.patch, "linear", None) for channel in image]
         labels = sample_affine(truth, matrix, self.patch, "nearest", None)
         patch = np.stack(channels).astype(np.float32, copy=False)
-        return (_intensity(patch, generator, self.augment) if self.augment else patch), labels
+        return (changed(patch, generator, self.augment) if self.augment else patch), labels
 
     def _centre(self, case: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
         shape = self.truths[case].shape
@@ -106,54 +107,6 @@ class Patches:
                 centre[k] = (n - 1) / 2.0 if n <= p else min(max(float(place[k]), h), n - 1 - h)
         return np.round(centre * 2.0) / 2.0 if not self.augment else centre
 
-    def _matrix(self, centre: npt.NDArray[np.float64], generator: np.random.Generator) -> npt.NDArray[np.float64]:
-        """Return the map from indices of the patch to indices of the case."""
-        axes = len(self.patch)
-        turn = np.eye(axes)
-        if self.augment:
-            if generator.random() < 0.5:
-                turn = turn @ _rotation(axes, generator, np.pi / 6.0 * self.augment)
-            if generator.random() < 0.5:
-                turn = turn * generator.uniform(1.0 - 0.25 * self.augment, 1.0 + 0.25 * self.augment)
-            flips = np.array([-1.0 if k in self.mirror and generator.random() < 0.5 else 1.0 for k in range(axes)])
-            turn = turn * flips
-            step = np.array(self.spacing if self.spacing is not None else [1.0] * axes)
-            turn = turn * step[None, :] / step[:, None]
-        half = (np.array(self.patch, dtype=np.float64) - 1.0) / 2.0
-        start = centre - turn @ half
-        if np.array_equal(turn, np.eye(axes)):
-            start = np.round(start)  # whole samples are copied, not mixed
-        return np.column_stack([turn, start])
-
 
 def _classes(flat: npt.NDArray[np.uint8]) -> list[int]:
     return [int(k) for k in np.flatnonzero(np.bincount(flat)) if k > 0]
-
-
-def _rotation(axes: int, generator: np.random.Generator, most: float) -> npt.NDArray[np.float64]:
-    """Return a rotation by up to `most` radians in each plane."""
-    result = np.eye(axes)
-    for a in range(axes):
-        for b in range(a + 1, axes):
-            angle = generator.uniform(-most, most)
-            plane = np.eye(axes)
-            plane[a, a] = plane[b, b] = np.cos(angle)
-            plane[a, b], plane[b, a] = -np.sin(angle), np.sin(angle)
-            result = result @ plane
-    return result
-
-
-def _intensity(patch: FloatArray, generator: np.random.Generator, strength: float) -> FloatArray:
-    """Return a patch with other brightness, contrast, gamma and noise, each with its chance; per channel where that makes sense."""
-    if generator.random() < 0.3:
-        patch = patch * np.float32(generator.uniform(1.0 - 0.3 * strength, 1.0 + 0.3 * strength))
-    if generator.random() < 0.3:
-        patch = patch + generator.normal(0.0, 0.2 * strength, (len(patch),) + (1,) * (patch.ndim - 1)).astype(np.float32)
-    if generator.random() < 0.3:
-        low, high = float(patch.min()), float(patch.max())
-        span = max(high - low, 1e-6)
-        gamma = np.exp(generator.uniform(-0.4, 0.4) * strength)
-        patch = (((patch - low) / span) ** np.float32(gamma) * span + low).astype(np.float32)
-    if generator.random() < 0.15:
-        patch = patch + generator.normal(0.0, generator.uniform(0.0, 0.2 * strength), patch.shape).astype(np.float32)
-    return patch.astype(np.float32, copy=False)

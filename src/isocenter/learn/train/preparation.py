@@ -68,8 +68,9 @@ def normalised(data: FloatArray, normalisation: str, intensity: Sequence[Mapping
 def class_indices(mask: LabelMap, segments: Sequence[Segment], grid: Geometry) -> npt.NDArray[np.uint8]:
     """Return the class index (0 background, then in the order of `segments`) of every sample of a grid."""
     if grid != mask.geometry and not grid.matches(mask.geometry):
-        mask = ToGrid(labels="linear", fill="edge")(mask, None, grid)
-    labels = np.asarray(mask.array)
+        labels = np.asarray(ToGrid(labels="linear", fill="edge")(mask, None, grid).array)
+    else:
+        labels = np.asarray(mask.array)
     table = np.zeros(max([s.value for s in segments] + [int(labels.max(initial=0))]) + 1, np.uint8)
     for index, segment in enumerate(segments, start=1):
         table[segment.value] = index
@@ -81,6 +82,7 @@ def native_labels(indices: npt.NDArray[Any], grid: Geometry, image: Image, segme
     values = np.array([0, *(s.value for s in segments)], np.uint8 if max(s.value for s in segments) < 256 else np.uint16)
     dims = tuple(d for d in image.dims if d in ("z", "y", "x"))
     labels = LabelMap(values[indices], dims, grid, tuple(segments))
-    if grid != image.geometry:
-        labels = ToGrid(labels="linear", fill="edge")(labels, None, image.geometry)
-    return labels
+    if grid == image.geometry:
+        return labels
+    native = ToGrid(labels="linear", fill="edge")(labels, None, image.geometry)
+    return LabelMap(native.array, dims, image.geometry, tuple(segments))

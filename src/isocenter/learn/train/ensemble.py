@@ -1,0 +1,58 @@
+"""Several trainings as one: their probabilities are averaged, not their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from isocenter.core.errors import ParameterError
+from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.segmentation import TrainedSegmenter
+
+__all__ = ["joined_classifiers", "joined_segmenters"]
+
+Member = TypeVar("Member")
+
+
+def joined_segmenters(members: Sequence[TrainedSegmenter]) -> TrainedSegmenter:
+    """Return the ensemble of segmenters of one plan, for instance those of the folds.
+
+    Raises
+    ------
+    ParameterError
+        If they bring images to different grids or intensities, or label different classes.
+    """
+    first = _first(members)
+    for member in members:
+        own, base = member.plan, first.plan
+        same = (own.network, own.spacing, own.normalisation, own.segments) == (
+            base.network, base.spacing, base.normalisation, base.segments,
+        )  # fmt: skip
+        if not same or (own.normalisation == "ct" and own.intensity != base.intensity):
+            raise ParameterError(
+                "Segmenters of an ensemble with different plans: expected one spacing, normalisation and set of classes; "
+                "train the folds with one plan."
+            )
+    networks = tuple(net for member in members for net in member.networks)
+    return TrainedSegmenter(first.plan, networks, tuple(h for m in members for h in m.histories), first.mirror)
+
+
+def joined_classifiers(members: Sequence[TrainedClassifier]) -> TrainedClassifier:
+    """Return the ensemble of classifiers of the same classes and image size.
+
+    Raises
+    ------
+    ParameterError
+        If they differ in either.
+    """
+    first = _first(members)
+    if any((m.classes, m.size, m.channels) != (first.classes, first.size, first.channels) for m in members):
+        raise ParameterError("Classifiers of an ensemble with different classes or sizes: expected the same for all.")
+    networks = tuple(net for member in members for net in member.networks)
+    return TrainedClassifier(first.classes, first.size, first.channels, networks, tuple(h for m in members for h in m.histories))
+
+
+def _first(members: Sequence[Member]) -> Member:
+    if not members:
+        raise ParameterError("An ensemble of no members: expected at least one.")
+    return members[0]

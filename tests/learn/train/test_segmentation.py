@@ -1,0 +1,118 @@
+"""Two tiny cases are learnt by heart, labelled on their own grid, and the whole machinery goes on where it was broken off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap, Segment
+from isocenter.learn.train.ensemble import joined_segmenters
+from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.patches import Patches
+from isocenter.learn.train.plan import Budget, Plan, make_plan
+from isocenter.learn.train.segmentation import dice_by_class, read_segmenter, train_segmenter
+from isocenter.learn.train.settings import FitSettings
+
+
+def disc(seed: int, spacing: float = 1.0, size: int = 32) -> tuple[Image, LabelMap]:
+    generator = np.random.default_rng(seed)
+    grid = Geometry.regular((size, size), (spacing, spacing))
+    y, x = (np.mgrid[:size, :size] - size / 2.0 + generator.uniform(-4, 4, (2, 1, 1))) * spacing
+    labels = (np.hypot(y, x) < 8.0).astype(np.uint8) * 2
+    array = (generator.normal(0, 0.3, (size, size)) + labels * 40 + 100).astype(np.float32)
+    return Image(array, ("y", "x"), grid, modality="US"), LabelMap(labels, ("y", "x"), grid, (Segment(2, "cyst"),))
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[Image, LabelMap]]:
+    return [disc(seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def plan(pairs: list[tuple[Image, LabelMap]]) -> Plan:
+    found = fingerprint([p[0] for p in pairs], [p[1] for p in pairs])
+    made = make_plan(found, Budget(features=8, epochs=6, steps=4), FitSettings(learning_rate=1e-2))
+    return replace(made, batch=4, augment=0.3)
+
+
+def test_two_tiny_cases_are_learnt_by_heart(pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path) -> None:
+    images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
+    told: list[Plan] = []
+    trained = train_segmenter(
+        images, masks, plan=plan, validation=[2], mirror=(1,), folder=tmp_path / "run", announce=told.append
+    )
+    assert told == [plan]
+    assert trained.histories[0].best is not None
+    for image, mask in pairs[:2]:
+        found = trained.predict(image)
+        assert found.geometry == image.geometry
+        assert set(found.present) <= {0, 2}, "the values of the table, not the numbers of the classes"
+        assert dice_by_class(found.array == 2, mask.array == 2, 2)[0] > 0.95
+    finer = disc(0, spacing=0.5, size=64)
+    found = trained.predict(finer[0])
+    assert found.shape == (64, 64)
+    assert dice_by_class(found.array == 2, finer[1].array == 2, 2)[0] > 0.9, (
+        "the training's spacing was kept, the grid is the image's"
+    )
+    trained.save(tmp_path / "kept")
+    again = replace(read_segmenter(tmp_path / "kept"), mirror=trained.mirror)
+    assert np.array_equal(again.predict(images[0]).array, trained.predict(images[0]).array)
+    resumed = train_segmenter(images, masks, validation=[2], mirror=(1,), folder=tmp_path / "run")
+    state = resumed.networks[0].state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in trained.networks[0].state_dict().items())
+    both = joined_segmenters([trained, resumed])
+    assert len(both.networks) == 2
+    assert np.array_equal(both.predict(images[0]).array, trained.predict(images[0]).array), (
+        "twice the same network changes nothing"
+    )
+    with pytest.raises(ParameterError, match="different plans"):
+        joined_segmenters([trained, replace(resumed, plan=replace(plan, spacing=(2.0, 2.0)))])
+
+
+def test_what_a_segmenter_refuses(pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path) -> None:
+    images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
+    quick = replace(plan, steps=1, settings=replace(plan.settings, epochs=1))
+    trained = train_segmenter(images, masks, plan=quick, validation=0.0)
+    colour = Image(np.zeros((3, 32, 32), np.float32), ("c", "y", "x"), images[0].geometry)
+    with pytest.raises(ContentError, match="expected 1 channels"):
+        trained.predict(colour)
+    with pytest.raises(ContentError, match="not finite"):
+        trained.predict(images[0].with_array(np.full((32, 32), np.inf, np.float32)))
+    with pytest.raises(ParameterError, match="not all of them"):
+        train_segmenter(images, masks, plan=quick, validation=[0, 1, 2])
+    with pytest.raises(ParameterError, match="validation part"):
+        train_segmenter(images, masks, plan=quick, validation=1.5)
+    with pytest.raises(ParameterError, match="weights-1"):
+        (tmp_path / "plan.yaml").write_text("")
+        trained.save(tmp_path)
+        (tmp_path / "weights-1.safetensors").unlink()
+        read_segmenter(tmp_path)
+
+
+def test_patches_depend_on_their_step_alone_and_keep_image_and_labels_together() -> None:
+    labels = np.zeros((24, 30, 18), np.uint8)
+    labels[6:18, 8:20, 4:12] = 1
+    labels[10:13, 10:13, 6:9] = 2
+    image = labels[None].astype(np.float32)
+    patches = Patches([image, image], [labels, labels], (16, 16, 16), 2, 3, foreground=1.0, augment=0.0, seed=5)
+    first, again = list(patches.epoch(2)), list(patches.epoch(2))
+    assert all(np.array_equal(a["image"], b["image"]) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0]["image"], next(iter(patches.epoch(3)))["image"])
+    for batch in first:
+        assert batch["image"].shape == (2, 1, 16, 16, 16)
+        assert np.array_equal(batch["image"][:, 0], batch["truth"]), "without augmentation samples are copied, not mixed"
+        assert (batch["truth"] > 0).any(axis=(1, 2, 3)).all()
+    turned = Patches([image], [labels], (16, 16, 16), 1, 20, augment=1.0, mirror=(0, 1, 2), spacing=(2.0, 1.0, 1.0), seed=1)
+    agree = []
+    for batch in turned.epoch(0):
+        inside = batch["truth"][0] > 0
+        if 50 < inside.sum() < inside.size - 50:
+            agree.append(batch["image"][0, 0][inside].mean() - batch["image"][0, 0][~inside].mean())
+    assert min(agree) > 0.3
