@@ -52,6 +52,38 @@ def test_the_lesion_comes_back(operation: Perfusion, signal: bool) -> None:
     assert table["lesion", "perfusion_samples"] == 9 and table["lesion", "residual"] < 1e-4
 
 
+@pytest.mark.parametrize("model", ["tofts", "extended_tofts", "patlak", "dsc"])
+def test_maps_hold_what_the_table_is_the_median_of(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, region = series()
+    noise = 0.002 * np.random.default_rng(1).standard_normal(image.shape)
+    image = image.replace(array=np.asarray(image.array) + noise)
+    operation = Perfusion(artery="artery", model=model, hematocrit=0.4)  # type: ignore[arg-type]  # one of the four names
+    table, maps = operation(image, region), operation.maps(image, region)
+    assert maps.dims == ("c", "y", "x") and maps.geometry == image.geometry and maps.channels is not None
+    lesion = np.asarray(region.array) == 2
+    for name, one in zip(maps.channels, np.asarray(maps.array), strict=True):
+        assert not one[~lesion].any()
+        if name not in ("kep", "residual"):
+            assert float(np.median(one[lesion])) == pytest.approx(table["lesion", name], rel=1e-5)
+    monkeypatch.setattr("isocenter.ops.features.perfusion._CURVES", 2)  # in pieces, and on two threads: the same bits
+    np.testing.assert_array_equal(np.asarray(operation.maps(image, region, threads=2).array), np.asarray(maps.array))
+
+
+def test_maps_of_a_phantom_give_its_parameters_back() -> None:
+    blood = parker(TIMES, 20.0) / 0.6
+    truth = {"ktrans": (0.1, 0.3, 0.6), "ve": (0.2, 0.35, 0.5), "vp": (0.01, 0.05, 0.1)}
+    rows = [tofts(TIMES, blood, k, ve, vp) for k, ve, vp in zip(*truth.values(), strict=True)]
+    values = np.stack(rows, axis=1).reshape(len(TIMES), 1, 3, 1)
+    image = Image(values, ("t", "z", "y", "x"), Geometry.regular((1, 3, 1), 2.0), quantity="mM", times=TIMES)
+    maps = Perfusion(arterial=tuple(blood)).maps(image)
+    found = dict(zip(maps.channels or (), np.asarray(maps.array)[:, 0, :, 0], strict=True))
+    for name, expected in truth.items():
+        np.testing.assert_allclose(found[name], expected, rtol=1e-3)
+    np.testing.assert_allclose(found["kep"], np.divide(truth["ktrans"], truth["ve"]), rtol=1e-3)
+    with pytest.raises(ContentError, match="beside the image"):
+        Perfusion(artery="artery").maps(image)
+
+
 def test_refusals() -> None:
     image, region = series()
     with pytest.raises(ContentError, match="no segment 'aorta'"):

@@ -24,6 +24,9 @@ from isocenter.kernels.perfusion.tofts import fit_patlak, fit_tofts
 
 __all__ = ["Perfusion"]
 
+#: Curves that are fitted at a time for maps.
+_CURVES = 1 << 13
+
 _FIVE = 5  # time points that three parameters need at the least
 
 _COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -55,7 +58,8 @@ class Perfusion(Extractor):
     """Kinetic parameters of a contrast agent: every voxel of a region is fitted, and its median is given.
 
     The image is a time series of concentrations (quantity ``mM``), or of signals where `flip_angle` (DCE) or `echo_time`
-    (DSC) says how to convert them. Voxels whose curve is not finite are left out.
+    (DSC) says how to convert them. Voxels whose curve is not finite are left out. `maps` gives the parameters of every voxel
+    as an image.
 
     Parameters
     ----------
@@ -180,15 +184,7 @@ class Perfusion(Extractor):
         peak = float(np.abs(plasma).max())
         if not len(tissue) or peak == 0.0:
             return result
-        if self.model == "dsc":
-            found = flow_and_volume(tissue, plasma, float(np.mean(np.diff(times))), threshold=self.threshold)
-            names, values = ["cbv", "cbf", "mtt"], found
-        elif self.model == "patlak":
-            values = fit_patlak(times, tissue, plasma)
-            names = ["ps", "vp", "residual"]
-        else:
-            values = fit_tofts(times, tissue, plasma, model=self.model, threads=context.threads)
-            names = ["ktrans", "ve", "vp", "residual"]
+        names, values = self._fitted(tissue, plasma, times, context.threads)
         for name, column in zip(names, values.T, strict=True):
             finite = column[np.isfinite(column)]
             if finite.size and not (name == "vp" and self.model == "tofts"):
@@ -197,6 +193,100 @@ class Perfusion(Extractor):
             low, high = np.percentile(values[:, 0], (25, 75))
             result[f"{names[0]}_interquartile_range"] = float(high - low)
         return result
+
+    def _fitted(
+        self, tissue: npt.NDArray[np.float64], plasma: npt.NDArray[np.float64], times: npt.NDArray[np.float64], threads: int
+    ) -> tuple[list[str], npt.NDArray[np.float64]]:
+        """Return the names of the model's parameters, and their values for each curve."""
+        if self.model == "dsc":
+            found = flow_and_volume(tissue, plasma, float(np.mean(np.diff(times))), threshold=self.threshold)
+            return ["cbv", "cbf", "mtt"], found
+        if self.model == "patlak":
+            return ["ps", "vp", "residual"], fit_patlak(times, tissue, plasma)
+        return ["ktrans", "ve", "vp", "residual"], fit_tofts(times, tissue, plasma, model=self.model, threads=threads)
+
+    def maps(self, image: Image, region: LabelMap | MaskStack | None = None, /, *, threads: int | None = None) -> Image:
+        """Return the parameters of every voxel: what the rows of the table are the medians of.
+
+        Curves are fitted some thousand at a time, so that memory stays bounded whatever the size of the series.
+
+        Parameters
+        ----------
+        image
+            The time series.
+        region
+            The artery, where the operation names it, and the segments that are mapped (the artery is left out unless it is
+            the only one); None maps every voxel.
+        threads
+            Threads that may run at once; the maps do not depend on it.
+
+        Returns
+        -------
+        Image
+            Channels first: ``ktrans`` (1/min), ``ve``, ``vp``, ``kep`` (1/min) and ``residual`` (mM) of the Tofts models; ``ps``
+            (1/min), ``vp``, ``residual`` of Patlak's; ``cbv`` (ml/100 ml), ``cbf`` (ml/100 ml/min), ``mtt`` (s) of DSC. 0 where nothing
+            was fitted.
+
+        Raises
+        ------
+        ContentError
+            If image or region do not fit the model, as of a call.
+        """
+        core = self._core(image)
+        notes: list[str] = []
+        context = self._context(image, core, 0, threads, notes)
+        array = np.asarray(image.array)
+        wanted, artery = np.ones(array.shape[1:], np.bool_), np.zeros(array.shape[1:], np.bool_)
+        if region is not None:
+            image.geometry.require_match(region.geometry, ("the image", "the region"))
+            pairs = {name: pair for name, pair, _ in self.masks(region)}
+            others = [pair[0] for name, pair in pairs.items() if name != self.artery] or [p[0] for p in pairs.values()]
+            wanted = np.any(others, axis=0)
+            artery = next(iter(pairs.values()))[1] if pairs else artery
+        elif self.artery is not None:
+            raise ContentError(f"{self.name} needs a region with the segment '{self.artery}': expected labels beside the image.")
+        times = self._times(array, context)
+        plasma = self._plasma(array, artery, times)
+        if plasma is None or not np.abs(plasma).max() > 0.0:
+            raise ContentError(f"{self.name}: the arterial input is empty: expected samples that the contrast agent reaches.")
+        places = np.flatnonzero(wanted)
+        flat = array.reshape(len(array), -1)
+        result: npt.NDArray[np.float32] | None = None
+        names: list[str] = []
+        for start in range(0, max(places.size, 1), _CURVES):
+            some = places[start : start + _CURVES]
+            tissue = self._concentration(np.asarray(flat[:, some], np.float64), self.t1).T
+            names, values = self._parameters(np.ascontiguousarray(tissue), plasma, times, context.threads)
+            if result is None:
+                result = np.zeros((len(names), flat.shape[1]), np.float32)
+            result[:, some] = np.where(np.isfinite(values), values, 0.0).T
+        assert result is not None  # there is at least one round
+        made = (image,) if region is None else (image, region)
+        provenance = self.traced(made, None, [*notes, "Parameters of every voxel."])
+        return Image(
+            result.reshape(len(names), *array.shape[1:]),
+            ("c", *core[1:]),
+            image.geometry,
+            modality=image.modality,
+            quantity="kinetic parameter",
+            channels=tuple(names),
+            provenance=provenance,
+        )
+
+    def _parameters(
+        self, tissue: npt.NDArray[np.float64], plasma: npt.NDArray[np.float64], times: npt.NDArray[np.float64], threads: int
+    ) -> tuple[list[str], npt.NDArray[np.float64]]:
+        """Return what is mapped: the fitted parameters, with kep beside those of the Tofts models."""
+        names, values = self._fitted(tissue, plasma, times, threads)
+        if "ktrans" not in names:
+            return names, values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kep = values[:, 0] / values[:, 1]
+        values = np.column_stack([values[:, :3], kep, values[:, 3]])
+        names = ["ktrans", "ve", "vp", "kep", "residual"]
+        if self.model == "tofts":
+            return [n for n in names if n != "vp"], np.delete(values, 2, axis=1)
+        return names, values
 
     def _times(self, array: Any, context: Context) -> npt.NDArray[np.float64]:
         if context.times is None:
