@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +25,11 @@ WORDS = {
     ".mha": (b"NDims = 300", b"ElementDataFile = LIST", b"ElementDataFile = /etc/passwd", b"CompressedData = True", b"DimSize = -1 4 5", b"BinaryDataByteOrderMSB = True"),
     ".csv": (b"time", b",,,,", b"nan", b"=cmd()", b"\x00", b"1e999", b'"'),
 }  # fmt: skip
+#: What the metadata of a Zarr hierarchy may be made to say.
+ZARR = (
+    b"4294967296", b"-1", b"0", b"1e400", b"null", b"[]", b"{}", b'"blosc"', b'"zstd"', b'"<f8"', b'"|O"', b'">i2"', b'"../../../etc"', b"[1, 1, 1]",
+    b'"zlib"', b'"gzip"', b'"F"', b'"sharding_indexed"', b"NaN", b"true", b'"t"', b'"millimeter"', b'"parsec"',
+)  # fmt: skip
 #: DICOM: lengths, delimiters and value representations, put where a header may be.
 DICOM = (
     b"\xff\xff\xff\xff", b"\xfe\xff\x00\xe0\xff\xff\xff\xff", b"\xfe\xff\x0d\xe0\x00\x00\x00\x00", b"\xfe\xff\xdd\xe0\x00\x00\x00\x00", b"SQ\x00\x00\xff\xff\xff\xff",
@@ -44,6 +52,8 @@ def mutation(name: str, data: bytes, others: Sequence[bytes], rng: np.random.Gen
     rng
         Where every choice comes from.
     """
+    if name.endswith(".zarr.zip"):
+        return _store(data, rng)
     if rng.random() < 0.6:
         return shaped(name, data, rng)
     # The preamble of DICOM decides nothing: it is left out, so that every change falls on what is read.
@@ -64,3 +74,30 @@ def mutation(name: str, data: bytes, others: Sequence[bytes], rng: np.random.Gen
             start = int(rng.integers(0, max(1, len(other))))
             raw[at : at + int(rng.integers(0, 64))] = other[start : start + int(rng.integers(1, 200))]
     return head + bytes(raw)
+
+
+def _store(data: bytes, rng: np.random.Generator) -> bytes:
+    """Bend one entry of a Zarr hierarchy (now and then leave one out), so that the archive around it stays sound."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {info.filename: archive.read(info) for info in archive.infolist()}
+    names = sorted(entries)
+    for _ in range(int(rng.integers(1, 3))):
+        name = names[int(rng.integers(0, len(names)))]
+        if rng.random() < 0.05:
+            entries.pop(name, None)
+        elif name in entries:
+            entries[name] = _entry(entries[name], rng)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, raw in entries.items():
+            archive.writestr(zipfile.ZipInfo(name), raw)
+    return buffer.getvalue()
+
+
+def _entry(raw: bytes, rng: np.random.Generator) -> bytes:
+    """Put another value in place of one that metadata state; other bytes are mutated as they are."""
+    values = list(re.finditer(rb'-?\d+(?:\.\d+)?|"[^"]*"|null|true|false', raw)) if raw[:1] == b"{" else []
+    if not values or rng.random() < 0.2:
+        return mutate(raw, rng)
+    one = values[int(rng.integers(0, len(values)))]
+    return raw[: one.start()] + ZARR[int(rng.integers(0, len(ZARR)))] + raw[one.end() :]

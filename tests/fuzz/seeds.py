@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.io import ome_zarr_write
 from isocenter.io.dicom.write_seg import write_seg
 from isocenter.io.dicom.write_series import write_series
 from tests.io import mutants
@@ -90,11 +94,30 @@ def _dicom(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _stores(folder: Path) -> dict[str, bytes]:
+    """Return OME-Zarr hierarchies of both versions, each as the entries of one archive."""
+    found = {}
+    planes = np.add.outer(np.arange(3) * 7, RAMP[:9, :8]).astype(np.int16)
+    volume = Image(planes, ("z", "y", "x"), Geometry.regular(planes.shape, (2.0, 1.0, 1.0)), modality="MR")
+    labels = LabelMap((planes > 60).astype(np.uint8), volume.dims, volume.geometry, (Segment(1, "bright"),))
+    for version, value in (("0.4", volume), ("0.5", volume), ("0.4", labels)):
+        name = f"{'labels' if value is labels else 'image'}{version[-1]}.ome.zarr"
+        ome_zarr_write.write(value, folder / name, version)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for path in sorted((folder / name).rglob("*")):
+                if path.is_file():
+                    archive.writestr(zipfile.ZipInfo(str(path.relative_to(folder))), path.read_bytes())
+        found[f"{name}.zip"] = buffer.getvalue()
+    return found
+
+
 def seeds(folder: Path) -> dict[str, bytes]:
     """Return sound files by name; `folder` is scratch space."""
     folder.mkdir(parents=True, exist_ok=True)
     found = mutants.seeds(folder)
     found |= _dicom(folder)
+    found |= _stores(folder)
     found["small.yaml"] = STUDY.encode()
     for path in sorted(SPECS.glob("*.yaml")):
         found[path.name] = path.read_bytes()

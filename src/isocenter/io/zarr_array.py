@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import BudgetError, FormatError, UnsupportedError
+from isocenter.io import deadline
 from isocenter.io.budget import Budget
 from isocenter.io.text import terminal
 from isocenter.io.zarr_codecs import Codec, crc32c, parse_codec, unpack
@@ -131,6 +132,7 @@ class ZarrArray:
         budget.check_files(math.prod(len(r) for r in ranges), self.folder, "the chunks of the region")
         indices: dict[Path, npt.NDArray[np.uint64]] = {}
         for index in itertools.product(*ranges):
+            deadline.check()
             data = self._piece(index, indices)
             if data is None:
                 continue
@@ -217,6 +219,8 @@ def _fill(value: Any, dtype: np.dtype[Any], name: str) -> Any:
             if re.fullmatch(r"0x[0-9a-fA-F]{2,16}", value) and dtype.kind == "f":
                 return np.frombuffer(bytes.fromhex(value[2:]), dtype.newbyteorder(">"))[0].astype(dtype)
             value = special[value]
+        if not isinstance(value, bool | int | float):
+            raise TypeError
         return np.array(value).astype(dtype) if dtype.kind == "f" else np.array(value, dtype)
     except (LookupError, ValueError, TypeError, OverflowError):
         raise FormatError(

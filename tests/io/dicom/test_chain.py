@@ -1,4 +1,4 @@
-"""One image through every format in turn: DICOM, NIfTI, NRRD, MetaImage, and a mask of it through DICOM SEG."""
+"""One image through every format in turn: DICOM, NIfTI, NRRD, MetaImage, OME-Zarr, and a mask of it through DICOM SEG."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def images(draw: Any) -> Image:
     origin = tuple(round(draw(st.floats(-1000, 1000)), 3) for _ in range(3))
     grid = Geometry.regular(shape, draw(st.tuples(STEP, STEP, STEP)), origin, turned(draw(st.tuples(ANGLE, ANGLE, ANGLE))))
     affine = np.array(grid.affine)
-    affine[:3, 0] += draw(st.sampled_from([0.0, 0.0, 0.27, -0.4])) * affine[:3, 1]  # a tilted gantry shears along the rows' axis
+    # A tilted gantry shears along the rows' axis, by the tangent of its degrees for each mm out of the plane.
+    tilt = np.tan(np.radians(draw(st.sampled_from([0.0, 0.0, 14.0, -22.0, 30.0])))) * np.linalg.norm(affine[:3, 0])
+    affine[:3, 0] += tilt * affine[:3, 1] / np.linalg.norm(affine[:3, 1])
     affine[:3, 0] *= draw(st.sampled_from([1.0, -1.0]))  # slices written from the other end: a left-handed grid
     dtype = np.dtype(draw(st.sampled_from([*EXACT, "u4", "i4", "f4", "f8"])))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -55,7 +57,7 @@ def from_the_same_end(value: Any, grid: Geometry) -> Any:
 
 @settings(max_examples=40, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))  # shrinking takes minutes
 @given(image=images())
-def test_dicom_nifti_nrrd_metaimage_seg(image: Image, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_dicom_nifti_nrrd_metaimage_zarr_seg(image: Image, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("chain")
     write_series(image, folder / "series")
     read = door.read(folder / "series")
@@ -70,7 +72,7 @@ def test_dicom_nifti_nrrd_metaimage_seg(image: Image, tmp_path_factory: pytest.T
         )
     same_grid(current, image.geometry)
     values, dtype = current.array, current.dtype
-    for name in ("a.nii", "b.nii.gz", "c.nrrd", "d.mha"):
+    for name in ("a.nii", "b.nii.gz", "c.nrrd", "d.mha", "e.ome.zarr"):
         door.write(current, folder / name)
         current = door.read(folder / name)
         assert current.dtype == dtype and np.array_equal(current.array, values), name
@@ -99,7 +101,7 @@ def mask_through_seg(folder: Path, values: np.ndarray[Any, Any], grid: Geometry)
     back = next(item for item in items if item.kind == "labels").load()
     assert np.array_equal(back.array, labels) and [s.name for s in back.segments] == ["bright", "corner"]
     same_grid(back, on.with_frame(None))
-    for name in ("e.nii.gz", "f.seg.nrrd"):
+    for name in ("f.nii.gz", "g.seg.nrrd", "h.ome.zarr"):
         door.write(back, folder / name)
         back = door.read_labels(folder / name)
         assert np.array_equal(np.asarray(back.array), labels), name
