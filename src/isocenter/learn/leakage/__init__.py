@@ -1,0 +1,1 @@
+"""What would flatter a result, found before training: copies across a split, shared patients, labels that leak."""
