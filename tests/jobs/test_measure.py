@@ -64,6 +64,20 @@ def test_one_image_with_two_masks_makes_two_rows(folder: Path) -> None:
     assert "features.radiomics" in (folder / "table.settings.yaml").read_text()
 
 
+def test_every_object_can_be_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = blob(radius=3.0, centre=(-5.0, -5.0, 40.0)) | blob(radius=2.0, centre=(4.0, 4.0, 50.0))
+    save_mask(folder / "cells.nii.gz", two)
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as stop:
+        main(["measure", "image.nii.gz", "cells.nii.gz", "-o", "cells.csv", "--objects", "--settings", "plain"])
+    assert stop.value.code == 0
+    table = rows(folder / "cells.csv")
+    assert len({row["region"] for row in table}) == 2 and all(row["region"].endswith((" 1", " 2")) for row in table)
+    parts = sum(float(row["morphology_volume_voxel"]) for row in table)
+    whole = measure(folder / "image.nii.gz", [folder / "cells.nii.gz"], folder / "whole.csv", settings="plain")
+    assert whole.rows == 1 and parts == float(rows(folder / "whole.csv")[0]["morphology_volume_voxel"])
+
+
 def test_the_command_line_writes_the_reference_columns(folder: Path, shared: Callable[[str], Path]) -> None:
     phantom = shared("ibsi") / "1_ct_phantom"
     out = folder / "t.csv"

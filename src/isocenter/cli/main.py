@@ -210,6 +210,7 @@ def measure(
         typer.Option(help="Shipped settings (ct, mr, pet, plain, ibsi-a ... ibsi-e) or a YAML file; default by image."),
     ] = None,
     label: Annotated[str, typer.Option(help="Name or value of the one label to measure.")] = "",
+    objects: Annotated[bool, typer.Option("--objects", help="One row per connected object: cells, lesions.")] = False,
     resample_mask: Annotated[
         bool, typer.Option("--resample-mask", help="Resample masks on another grid even where they leave the image.")
     ] = False,
@@ -224,7 +225,7 @@ def measure(
 
     with show.progress(quiet=json) as progress:
         result = job.measure(
-            image, masks or [], out, settings=settings or "", label=label, resample_mask=resample_mask, repair=repair,
+            image, masks or [], out, settings=settings or "", label=label, resample_mask=resample_mask, objects=objects, repair=repair,
             workers=workers, force=force, progress=progress,
         )  # fmt: skip
     show.json(result.to_dict()) if json else show.measured(result)

@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ def measure(
     settings: str = "",
     label: str = "",
     resample_mask: bool = False,
+    objects: bool = False,
     repair: str | None = None,
     workers: int = 2,
     force: bool = False,
@@ -138,6 +139,8 @@ def measure(
         Name or value of the one label to measure; empty: every one.
     resample_mask
         Whether masks on another grid are resampled even where a part of them lies outside the image.
+    objects
+        Whether every connected object of a segment (a cell, a lesion) is a row of its own.
     repair
         ``interpolate`` or ``nearest`` fills missing slices.
     workers
@@ -161,7 +164,7 @@ def measure(
     parse_repair(repair)
     if settings:
         measure_settings.resolve(settings)  # a mistake in it is told before anything is read
-    tasks = _tasks(Path(image), masks, settings, label, resample_mask, repair)
+    tasks = [replace(task, objects=objects) for task in _tasks(Path(image), masks, settings, label, resample_mask, repair)]
     results, reused = _results(tasks, target, workers, force, progress)
     return _written(tasks, results, target, reused)
 
@@ -215,7 +218,7 @@ def _key(task: Task) -> str:
     """Return what a result depends on: the task, the settings' content, the files' size and time, and our version."""
     chosen = measure_settings.resolve(task.settings) if task.settings else None
     facts = [
-        __version__, [_stamp(task.image), _stamp(task.mask)], task.label, task.resample_mask, task.repair, list(task.shown),
+        __version__, [_stamp(task.image), _stamp(task.mask)], task.label, task.resample_mask, task.repair, list(task.shown), task.objects,
         None if chosen is None else [chosen.name, chosen.to_dict(), chosen.label, chosen.resample_mask],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

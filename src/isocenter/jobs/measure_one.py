@@ -12,13 +12,14 @@ import numpy as np
 
 from isocenter.core.errors import ContentError, GridMismatchError, UnknownNameError
 from isocenter.core.image import Image
-from isocenter.core.labels import LabelMap, MaskStack
+from isocenter.core.labels import LabelMap, MaskStack, Segment
 from isocenter.core.points import Contours
 from isocenter.core.results import Features
 from isocenter.io import door
 from isocenter.io.dicom.rtstruct import to_masks
 from isocenter.jobs import measure_settings
 from isocenter.jobs.options import parse_repair
+from isocenter.kernels.labels import components
 from isocenter.ops.resample.to_grid import ToGrid
 
 __all__ = ["Measured", "Task", "measure_one", "read_pair"]
@@ -44,6 +45,8 @@ class Task:
         How missing slices are filled.
     extra
         Further columns of the cohort's table.
+    objects
+        Whether every connected object of a segment is a region of its own.
     """
 
     image: Path
@@ -54,6 +57,7 @@ class Task:
     resample_mask: bool = False
     repair: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def measure_one(task: Task) -> Measured:
     region = _chosen(_labels(task.mask, image), task.label, settings.label, task.shown[1])
     region = on_grid(region, image, task.resample_mask or settings.resample_mask, notes, task.shown[1])
     _require_samples(region, task.shown[1])
+    region = _apart(region) if task.objects else region
     if settings.normalise is not None:
         image = _normalised(image, *settings.normalise)
         notes.append("Intensities were brought to mean 0 and deviation 1 over the whole image first.")
@@ -217,6 +222,25 @@ def _require_samples(region: LabelMap | MaskStack, shown: str) -> None:
         empty = [s.name for s in region.segments if s.value not in region.present]
         if len(region.segments) == 1 and empty:
             raise ContentError(f"{shown}: the region '{empty[0]}' has no sample: expected at least one; check the mask.")
+
+
+def _apart(region: LabelMap | MaskStack) -> LabelMap:
+    """Return the connected objects of every segment as segments, numbered by their first sample."""
+    masks = (
+        zip(region.segments, region.array, strict=True)
+        if isinstance(region, MaskStack)
+        else ((row, region.mask(row.value)) for row in region.segments)
+    )
+    labels = np.zeros(region.array.shape[-region.geometry.ndim :], np.uint32)
+    rows: list[Segment] = []
+    for row, mask in masks:
+        found, count = components(mask)
+        fresh = found > 0
+        labels[fresh] = found[fresh] + np.uint32(len(rows))
+        before = len(rows)
+        rows.extend(Segment(before + k, f"{row.name} {k}") for k in range(1, count + 1))
+    kind = np.min_scalar_type(len(rows))
+    return LabelMap(labels.astype(kind), region.dims[-region.geometry.ndim :], region.geometry, tuple(rows))
 
 
 def _normalised(image: Image, scale: float, outliers: float | None) -> Image:
