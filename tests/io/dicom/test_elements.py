@@ -180,7 +180,7 @@ FILES = {
     "no meta": (bytes(128) + b"DICM", FormatError, "no file meta information"),
     "no syntax": (bytes(128) + b"DICM" + explicit(0x00020002, b"UI", b"1.2\0") + BODY, FormatError, "TransferSyntaxUID"),
     "unknown syntax": (part10(BODY, "1.2.3"), FormatError, "no known transfer syntax"),
-    "video": (part10(BODY, "1.2.840.10008.1.2.4.102"), UnsupportedError, "MPEG video"),
+    "unread syntax": (part10(BODY, "1.2.840.10008.1.2.4.94"), UnsupportedError, "JPIP Referenced"),
     "no dataset": (part10(b""), FormatError, "no dataset"),
     "byte order": (part10(BODY, "1.2.840.10008.1.2.2"), FormatError, "little endian"),
 }

@@ -182,7 +182,7 @@ def test_the_budget_holds_before_anything_is_allocated(tmp_path: Path) -> None:
 
 
 def test_objects_without_pixels_are_named(tmp_path: Path) -> None:
-    data = ct_slice(0.0, SOPClassUID="1.2.840.10008.5.1.4.1.1.11.1")
+    data = ct_slice(0.0, SOPClassUID="1.2.840.10008.5.1.4.1.1.66")
     del data.PixelData
     items, refusals = inspect(save([data], tmp_path))
-    assert not items and refusals[0].kind == "unsupported" and "Presentation State" in refusals[0].reason
+    assert not items and refusals[0].kind == "unsupported" and "Raw Data" in refusals[0].reason

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.core.errors import FormatError, UnsupportedError
+from isocenter.core.errors import FormatError
 from isocenter.io.dicom import values
 from isocenter.io.dicom.elements import Dataset
+from isocenter.io.dicom.palette import expand
 from isocenter.io.dicom.words import clean
 
 __all__ = ["RGB", "Palette", "read_palette", "to_rgb"]
@@ -33,7 +34,7 @@ def read_palette(data: Dataset) -> Palette:
     FormatError
         If a table is missing or shorter than its descriptor says.
     """
-    tables = []
+    tables: list[npt.NDArray[Any]] = []
     first = 0
     for name in ("Red", "Green", "Blue"):
         descriptor = values.integers(data, f"{name}PaletteColorLookupTableDescriptor")
@@ -44,10 +45,11 @@ def read_palette(data: Dataset) -> Palette:
         count, first, bits = descriptor[0] or 65536, descriptor[1], descriptor[2]
         raw = values.raw(data, f"{name}PaletteColorLookupTableData")
         if raw is None:
-            if values.has(data, f"Segmented{name}PaletteColorLookupTableData"):
-                raise UnsupportedError(
-                    f"{clean(data.path)}: segmented palettes are not read: expected a plain one; convert the file first."
-                )
+            segments = values.raw(data, f"Segmented{name}PaletteColorLookupTableData")
+            if segments is not None:
+                expanded = expand(segments, count, bits > 8, data.big, data.path)
+                tables.append(expanded if bits > 8 else expanded.astype(np.uint8))
+                continue
             raise FormatError(
                 f"{clean(data.path)}: the {name.lower()} palette is missing: expected {count} entries; export the file again."
             )

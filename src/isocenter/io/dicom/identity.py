@@ -106,6 +106,9 @@ def facts(data: Dataset) -> dict[str, Any]:
         number = values.lenient(data, keyword)
         if number is not None:
             found[name] = number
+    centre, width = values.lenient(data, "WindowCenter"), values.lenient(data, "WindowWidth")
+    if centre is not None and width is not None and width > 0:
+        found["display_window"] = [centre, width]
     image_type = values.texts(data, "ImageType")
     if image_type:
         found["image_type"] = [clean(v, 32) for v in image_type[:8]]

@@ -14,7 +14,7 @@ from typing import Literal
 from isocenter.core.errors import BudgetError, ContentError, GeometryError, IsocenterError, UnsupportedError
 from isocenter.io import deadline
 from isocenter.io.budget import Budget
-from isocenter.io.dicom import measurements, registration, slide, values
+from isocenter.io.dicom import measurements, presentation, registration, slide, values
 from isocenter.io.dicom.colour import read_palette
 from isocenter.io.dicom.dataset import File, looks_like_dicom, open_file
 from isocenter.io.dicom.dicomdir import is_directory, listed_files
@@ -95,7 +95,13 @@ def inspect_files(paths: Sequence[Path], budget: Budget, repair: Repair | None =
         done, refused = _series(found[series_uid], budget, repair)
         items.extend(done)
         refusals.extend(refused)
-    items.extend(_derived(derived, items, budget, refusals))
+    states = [file for file in derived if uid(file.data, "SOPClassUID") in presentation.CLASSES]
+    for file in states:
+        try:
+            items = presentation.attach(file, items)
+        except IsocenterError as error:
+            refusals.append(Refusal(file.path, str(error), refusal_kind(error)))
+    items.extend(_derived([file for file in derived if file not in states], items, budget, refusals))
     return _named(items), refusals
 
 
@@ -114,7 +120,7 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
         sop_class = uid(file.data, "SOPClassUID")
         if is_directory(file):
             return listed_files(file)
-        if sop_class in (_RTSTRUCT, registration.CLASS, *_SEGMENTATIONS, *measurements.CLASSES):
+        if sop_class in (_RTSTRUCT, registration.CLASS, *_SEGMENTATIONS, *measurements.CLASSES, *presentation.CLASSES):
             derived.append(file)
         elif not has_pixels(file.data):
             refusals.append(_other(file, sop_class))
