@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
@@ -52,6 +53,24 @@ def test_growth_and_its_interval() -> None:
     assert table["goes", "volume_last"] == 0 and table["goes", "response"] == "complete response"
     still = Change(contour_error=1.0)(image.replace(array=image.array[:2]), region.replace(array=labels[:2]))
     assert still["grows", "volume_changed"] == 0 and still["grows", "response"] == "stable disease"
+
+
+def test_examinations_on_grids_of_their_own() -> None:
+    regions = []
+    for spacing, half, names in (((1.0, 1.0, 1.0), 10.0, ("node", "gone")), ((2.5, 0.7, 0.7), 13.0, ("node",))):
+        shape = tuple(int(40 / s) for s in spacing)
+        labels = ellipsoid(shape, spacing, (half,) * 3).astype(np.uint8)
+        rows = tuple(Segment(k, name) for k, name in enumerate(names, start=1))
+        if len(names) > 1:
+            labels[2:4, 2:6, 2:6] = 2
+        regions.append(LabelMap(labels, ("z", "y", "x"), Geometry.regular(shape, spacing, origin=(half, 0.0, 5.0)), rows))
+    table = Change(contour_error=0.3).between(*regions)
+    assert table.regions == ("node", "gone")
+    assert table["node", "volume_change"] == pytest.approx(100 * (1.3**3 - 1), rel=0.05)
+    assert table["node", "long_axis_change"] == pytest.approx(30.0, abs=4.0) and table["node", "volume_changed"] == 1
+    assert table["gone", "volume_last"] == 0 and table["gone", "response"] == "complete response"
+    with pytest.raises(ContentError, match="two or more"):
+        Change().between(regions[0])
 
 
 def test_the_interval_covers_repeated_measurements() -> None:

@@ -6,21 +6,30 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from isocenter.core.errors import ContentError
 from isocenter.core.families import Extractor
 from isocenter.core.families.base import refuse_labels
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
-from isocenter.core.operation import Context
+from isocenter.core.operation import Context, Spec
 from isocenter.core.results import Column, Features
 from isocenter.kernels.change import Size, change, recist, size
 
 __all__ = ["Change"]
 
 
+def _dims(region: LabelMap | MaskStack) -> tuple[str, ...]:
+    """Return the axes of one segment; refuses a time axis."""
+    dims = tuple(d for d in region.dims if d in ("z", "y", "x"))
+    if "t" in region.dims:
+        raise ContentError("A region with a time axis was given as one examination: expected spatial axes only.")
+    return dims
+
+
 class Change(Extractor):
     """Volume and RECIST axes of each region at the first and the last time point, and their change with its error.
 
-    The region has time points along ``t`` on one grid (register and resample follow-ups first). Intervals are of 95 %;
+    The region has time points along ``t`` on one grid; `between` compares examinations that each have their own. Intervals are of 95 %;
     ``volume_changed`` is 1 where that of the volume leaves out 0. The response is judged by the region's own long axis
     against its first and its smallest value. Of one time point, changes are not defined.
 
@@ -87,6 +96,44 @@ class Change(Extractor):
         columns = self.columns(self._context(image, core, seed, threads, notes))
         rows = [tuple(self._row(sizes)[c.name] for c in columns) for sizes in found.values()]
         return Features(columns, tuple(rows), tuple(found), self.traced((image, region), seed, notes))
+
+    def between(self, *regions: LabelMap | MaskStack) -> Features:
+        """Return the same table for regions that each lie on the grid of their own examination, first to last.
+
+        Sizes are measured in mm where they were drawn: nothing is resampled, and nothing need be registered. Segments belong
+        together by name; one that an examination lacks has size 0 there.
+
+        Parameters
+        ----------
+        regions
+            Two or more, without time axis, all of as many axes.
+
+        Raises
+        ------
+        ContentError
+            If there are fewer, or their axes differ.
+        GeometryError
+            If a grid is not in mm.
+        """
+        if len(regions) < 2 or len({region.geometry.ndim for region in regions}) > 1:
+            raise ContentError(f"{self.name} was given {len(regions)} regions: expected two or more, of as many spatial axes.")
+        notes: list[str] = []
+        names = tuple(dict.fromkeys(row.name for region in regions for row in region.segments))
+        found: dict[str, list[Size]] = {name: [] for name in names}
+        context: Context | None = None
+        for region in regions:
+            self.check_image(Spec("Image", _dims(region), geometry=region.geometry))
+            core = _dims(region)
+            context = context or Context(geometry=region.geometry, dims=core, name=self.name)
+            planes = [(core.index(p[0]), core.index(p[1])) for p in self.planes if set(p) <= set(core)] or [(-2, -1)]
+            here = {name: mask for name, mask, _ in self.masks(region)}
+            for name in names:
+                mask = here.get(name)
+                found[name].append(Size() if mask is None else size(mask, region.geometry.spacing, self.contour_error, planes))
+        assert context is not None  # there are two regions
+        columns = self.columns(context)
+        rows = [tuple(self._row(found[name])[c.name] for c in columns) for name in names]
+        return Features(columns, tuple(rows), names, self.traced(tuple(regions), None, notes))
 
     @staticmethod
     def _row(sizes: list[Size]) -> dict[str, Any]:
