@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.common import Row, main
-
 SIZE, WINDOW, OVERLAP = (256, 256, 256), (96, 96, 96), 0.25
 
 
@@ -55,9 +53,8 @@ def monai() -> Callable[[], npt.NDArray[Any]]:
     return work
 
 
-ROWS = [
-    Row("Sliding window, 256^3 float32, windows 96^3, U-Net 16-128, one thread", "benchmarks/sliding_window.py", "ours", {"MONAI": "monai"}, rounds=3)
-]
-
 if __name__ == "__main__":
-    main(ROWS, __doc__ or "")
+    from benchmarks.common import Row, main
+
+    work = "Sliding window, 256^3 float32, windows 96^3, U-Net 16-128, one thread"
+    main([Row(work, __file__, "ours", {"MONAI": "monai"}, rounds=3)], __doc__ or "")

@@ -58,10 +58,10 @@ def convolution(
     )
 
 
-def transposed(dimensions: int, before: int, after: int, stride: int | Sequence[int] = 2) -> nn.Module:
+def transposed(dimensions: int, before: int, after: int, stride: int | Sequence[int] = 2, bias: bool = False) -> nn.Module:
     """Return a transposed convolution that undoes a stride."""
     step = same(stride, dimensions)
-    return _kind(_TRANSPOSED, dimensions)(before, after, step, step, bias=False)
+    return _kind(_TRANSPOSED, dimensions)(before, after, step, step, bias=bias)
 
 
 def batch_norm(dimensions: int, features: int) -> nn.Module:
@@ -118,11 +118,14 @@ class ConvBlock(nn.Module):
         stride: int | Sequence[int] = 1,
         norm: str = "instance",
         dropout: float = 0.0,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for k in range(2):
-            layers.append(convolution(dimensions, after if k else before, after, kernel, 1 if k else stride, bias=norm == "none"))
+            layers.append(
+                convolution(dimensions, after if k else before, after, kernel, 1 if k else stride, bias=bias or norm == "none")
+            )
             layers.append(normalisation(norm, dimensions, after))
             if dropout:
                 layers.append(_kind(_DROPOUT, dimensions)(dropout))
@@ -147,9 +150,10 @@ class ResidualBlock(nn.Module):
         stride: int | Sequence[int] = 1,
         norm: str = "instance",
         dropout: float = 0.0,
+        bias: bool = False,
     ) -> None:
         super().__init__()
-        plain = norm == "none"
+        plain = bias or norm == "none"
         layers: list[nn.Module] = [
             convolution(dimensions, before, after, kernel, stride, bias=plain),
             normalisation(norm, dimensions, after),

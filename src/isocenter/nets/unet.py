@@ -35,6 +35,8 @@ class Unet(nn.Module):
         ``instance``, ``batch``, ``group`` or ``none``.
     dropout
         Probability of dropping a feature map.
+    bias
+        Shifts in the convolutions as well, though a norm follows them: networks trained elsewhere have them.
     deep_supervision
         While training, return logits of the coarser levels as well: a list, the finest first.
 
@@ -56,6 +58,7 @@ class Unet(nn.Module):
         residual: bool = False,
         norm: str = "instance",
         dropout: float = 0.0,
+        bias: bool = False,
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
@@ -74,14 +77,14 @@ class Unet(nn.Module):
         before = in_channels
         for level, features in enumerate(channels):
             stride = steps[level - 1] if level else (1,) * dimensions
-            stages.append(block(dimensions, before, features, sizes[level], stride, norm, dropout))
+            stages.append(block(dimensions, before, features, sizes[level], stride, norm, dropout, bias))
             before = features
         self.encoder = nn.ModuleList(stages)
         self.up = nn.ModuleList(
-            transposed(dimensions, channels[k + 1], channels[k], steps[k]) for k in reversed(range(levels - 1))
+            transposed(dimensions, channels[k + 1], channels[k], steps[k], bias) for k in reversed(range(levels - 1))
         )
         self.decoder = nn.ModuleList(
-            block(dimensions, 2 * channels[k], channels[k], sizes[k], (1,) * dimensions, norm, dropout)
+            block(dimensions, 2 * channels[k], channels[k], sizes[k], (1,) * dimensions, norm, dropout, bias)
             for k in reversed(range(levels - 1))
         )
         heads = range(max(levels - 2, 1)) if deep_supervision else range(1)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,7 +17,15 @@ from torch import Tensor
 
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, VerificationError
 
-__all__ = ["DAMAGE", "digest", "import_pt", "load", "read_pt", "save"]
+__all__ = ["DAMAGE", "digest", "import_pt", "load", "read_pt", "save", "tensors"]
+
+#: Numbers as numpy keeps them, which many trainings store beside the weights: data, no code.
+PLAIN = [
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "u1", "?")),
+    (np.float64(0.0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    (np.float64(0.0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+]
 
 #: What reading a damaged pickle raises, beside the refusal of what is no tensor: its opcodes are taken at their word.
 DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, pickle.UnpicklingError)
@@ -89,7 +98,7 @@ def read_pt(path: Path) -> Any:
     """
     digest(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(PLAIN):
             warnings.simplefilter("ignore", UserWarning)  # of pickle protocols: what cannot be read is refused below
             return torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
@@ -123,7 +132,26 @@ def import_pt(path: Path, target: Path, key: str | None = None) -> str:
     ContentError
         If no weights are found in it.
     """
-    found = read_pt(path)
+    return save(tensors(read_pt(path), path, key), target)
+
+
+def tensors(found: Any, path: Path, key: str | None = None) -> dict[str, Tensor]:
+    """Return the weights of what `read_pt` gave.
+
+    Parameters
+    ----------
+    found
+        Weights by name, or a mapping that holds them.
+    path
+        For messages.
+    key
+        As of `import_pt`.
+
+    Raises
+    ------
+    ContentError
+        If no weights are found in it.
+    """
     for name in [key] if key is not None else ["state_dict", "model_state_dict", "network_weights", "model", "net"]:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]
@@ -131,4 +159,4 @@ def import_pt(path: Path, target: Path, key: str | None = None) -> str:
     state = {str(n): v for n, v in found.items() if isinstance(v, Tensor)} if isinstance(found, Mapping) else {}
     if not state:
         raise ContentError(f"{path}: no weights found; expected tensors by name; name the key they stand under.")
-    return save(state, target)
+    return state

@@ -36,7 +36,6 @@ def train(batch: int, path: Path) -> None:
         return float((net(x).argmax(1) == y).float().mean())
 
     fitted = fit(network(), batches, loss=nn.functional.cross_entropy, settings=settings, validate=score, folder=path)
-    if not (path / "net.pt").exists():
     if rank() == 0:
         torch.save(fitted.net.state_dict(), path / "net.pt")
 

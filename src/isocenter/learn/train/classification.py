@@ -219,7 +219,7 @@ def _sized(image: Image, size: Sequence[int]) -> FloatArray:
     steps = np.array([n / s for n, s in zip(data.shape[1:], size, strict=True)])
     matrix = np.column_stack([np.diag(steps), (steps - 1.0) / 2.0])
     sigma = np.where(steps > 1.0, 0.4 * np.sqrt(np.maximum(steps**2 - 1.0, 0.0)), 0.0)
-    smoothed = [gaussian(channel, sigma) if sigma.any() else channel for channel in data]
+    smoothed = [gaussian(channel, [float(s) for s in sigma]) if sigma.any() else channel for channel in data]
     channels = np.stack([sample_affine(c, matrix, tuple(size), "linear", None) for c in smoothed]).astype(np.float32)
     return normalised(channels, "zscore", [{}] * len(channels))
 
