@@ -165,7 +165,7 @@ def _crossed(values: Sequence[Fact], code: npt.NDArray[np.intp], cohort: Cohort)
     rows = []
     for k in np.unique(code)[:24]:
         inside = code == k
-        members = [values[i] for i in np.flatnonzero(inside)]
+        members = [values[int(i)] for i in np.flatnonzero(inside)]
         numeric = [v for v in members if not isinstance(v, str)]
         ranged = len(numeric) == len(members) and len(set(members)) > 1
         shown = f"{min(numeric):.6g} to {max(numeric):.6g}" if ranged else plain(members[0], 80)

@@ -1,0 +1,222 @@
+"""Loading: prepared once, cut exactly, the same batches from any number of workers, and what will not fit is said before."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from isocenter.core.errors import BudgetError, ContentError, FormatError, GridMismatchError, ParameterError
+from isocenter.learn.data.cohort import Cohort, Sample
+from isocenter.learn.loading import artefacts, intensity
+from isocenter.learn.loading.augment import MR, PHOTO, Augment
+from isocenter.learn.loading.cache import file_digest, prepare, store
+from isocenter.learn.loading.estimate import cost
+from isocenter.learn.loading.loader import Loader, Recipe
+from isocenter.learn.loading.mixing import cut_mix, mix_up
+from isocenter.learn.loading.patches import choose, cut
+from isocenter.learn.loading.spatial import random_matrix, warp
+
+
+def arrays(seed, shape=(20, 18, 16), channels=2):
+    rng = np.random.default_rng(seed)
+    truth = np.zeros(shape, np.uint8)
+    truth[5:9, 6:9, 7:12] = 1
+    return rng.normal(size=(channels, *shape)).astype(np.float32), truth
+
+
+@pytest.fixture
+def stored(tmp_path):
+    return [store(tmp_path / "cache", f"case{k}", f"key{k}", lambda k=k: arrays(k)) for k in range(5)]
+
+
+def test_cases_are_prepared_once_and_after_a_change(tmp_path):
+    made = []
+
+    def make(cohort, k):
+        made.append(k)
+        return arrays(k)[0], None
+
+    samples = []
+    for k in range(3):
+        path = tmp_path / f"{k}.raw"
+        path.write_bytes(bytes([k]) * 10)
+        samples.append(Sample(f"case{k}", path, "a", f"p{k}"))
+    cohort = Cohort(tuple(samples), "classification")
+    first = list(prepare(cohort, tmp_path / "cache", "recipe", make))
+    assert list(prepare(cohort, tmp_path / "cache", "recipe", make)) == first
+    assert made == [0, 1, 2]
+    cohort.file(1).write_bytes(b"changed")
+    first[2].image.unlink()  # as after an interruption
+    list(prepare(cohort, tmp_path / "cache", "recipe", make))
+    assert made == [0, 1, 2, 1, 2]
+    list(prepare(cohort, tmp_path / "cache", "another", make, [0]))
+    assert made[-1] == 0
+    assert np.array_equal(first[0].open()[0], arrays(0)[0])
+    assert first[0].open()[1] is None
+
+
+def test_folders_have_digests_of_names_and_bytes(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1").write_bytes(b"x")
+        (tmp_path / name / "2").write_bytes(b"y")
+    before = file_digest(tmp_path / "a")
+    (tmp_path / "a" / "1").write_bytes(b"y")
+    assert file_digest(tmp_path / "a") != before
+
+
+def test_unusable_cases_are_one_sentence(tmp_path):
+    image, truth = arrays(0)
+    with pytest.raises(ContentError, match="'x': holds values that are not finite"):
+        store(tmp_path, "x", "k1", lambda: (image * np.nan, truth))
+    with pytest.raises(GridMismatchError, match="expected one grid"):
+        store(tmp_path, "x", "k2", lambda: (image, truth[1:]))
+    case = store(tmp_path, "x", "k3", lambda: (image, truth))
+    case.image.write_bytes(case.image.read_bytes()[:100])
+    with pytest.raises(FormatError, match="is damaged"):
+        store(tmp_path, "x", "k3", lambda: (image, truth))
+
+
+def test_patches_are_exact_copies_and_small_cases_are_extended():
+    image, _ = arrays(1)
+    out = np.empty((2, 8, 8, 8), np.float32)
+    cut(image, (3, 4, 5), (8, 8, 8), out)
+    assert np.array_equal(out, image[:, 3:11, 4:12, 5:13])
+    wide = np.empty((2, 24, 18, 20), np.float32)
+    cut(image, (-2, 0, -2), (24, 18, 20), wide)
+    assert np.array_equal(wide, np.pad(image, [(0, 0), (2, 2), (0, 0), (2, 2)], mode="edge"))
+
+
+def test_foreground_patches_hold_foreground():
+    _, truth = arrays(0)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        start = choose(truth.shape, (4, 4, 4), rng, truth, 1.0)
+        part = truth[tuple(slice(a, a + 4) for a in start)]
+        assert part.shape == (4, 4, 4)
+    held = [truth[tuple(slice(a, a + 4) for a in choose(truth.shape, (4, 4, 4), rng, truth, 1.0))].any() for _ in range(50)]
+    assert np.mean(held) > 0.75  # slabs without foreground are passed over eight times, then chance decides
+
+
+@pytest.mark.parametrize("mixing", ["", "cut-mix", "mix-up"])
+def test_any_number_of_workers_gives_equal_batches(stored, mixing):
+    recipe = Recipe((8, 8, 8), batch=2, per_case=2, foreground=0.5, augment=MR, mixing=mixing, seed=7)
+    counts = (0, 1, 3) if mixing == "cut-mix" else (0,)
+    results = []
+    for workers in counts:
+        with Loader(stored, recipe, workers) as loader:
+            results.append([batch for epoch in (0, 1) for batch in loader.epoch(epoch)])
+            assert len(results[-1]) == 2 * len(loader)
+    with Loader(stored, recipe) as loader:
+        list(loader.epoch(5))
+        later = list(loader.epoch(1))  # does not depend on what was drawn before
+    for other in (*results[1:], results[0][:0] + results[0]):
+        for a, b in zip(results[0], other, strict=True):
+            assert np.array_equal(a.image, b.image)
+            assert np.array_equal(a.truth, b.truth)
+            assert (a.cases, a.starts) == (b.cases, b.starts)
+    for a, b in zip(results[0][len(later) :], later, strict=True):
+        assert np.array_equal(a.image, b.image)
+    assert not np.array_equal(results[0][0].image, later[0].image)
+    seen = [case for batch in results[0][: len(later)] for case in batch.cases]
+    assert sorted(seen) == sorted([0, 1, 2, 3, 4] * 2)
+
+
+def test_what_does_not_fit_is_said_before(stored):
+    recipe = Recipe((8, 8, 8), batch=2)
+    with pytest.raises(BudgetError, match="use 1 workers, or a smaller batch"):
+        Loader(stored, recipe, 8, available=400 << 20)
+    assert "in flight each" in Loader(stored, recipe).cost.sentence()
+    assert cost((96, 96, 96), 1, 4, 2, augment=True).peak > cost((96, 96, 96), 1, 4, 0, augment=False).peak
+
+
+def test_a_worker_that_dies_is_one_sentence(stored):
+    with Loader(stored, Recipe((8, 8, 8), batch=1, per_case=4), 1) as loader:
+        batches = loader.epoch(0)
+        next(batches)
+        for process in list(loader._pool._processes.values()):
+            os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(BudgetError, match="A loading worker was ended"):
+            list(batches)
+
+
+def test_shapes_that_do_not_fit_are_refused(stored):
+    with pytest.raises(ParameterError, match="2 spatial axes"):
+        Loader(stored, Recipe((8, 8)))
+    with pytest.raises(ParameterError, match="one positive size"):
+        Recipe((8, 0))
+    with pytest.raises(ParameterError, match="chance between 0 and 1"):
+        Augment(noise=2.0)
+
+
+def test_warping_by_nothing_changes_nothing_and_bends_with_labels():
+    image, truth = arrays(3)
+    rng = np.random.default_rng(0)
+    still = np.column_stack([np.eye(3), np.zeros(3)])
+    same, labels = warp(image, truth, still, rng)
+    assert np.array_equal(same, image)
+    assert np.array_equal(labels, truth)
+    smooth = np.stack([truth.astype(np.float32)] * 2)
+    bent, labels = warp(smooth, truth, random_matrix(truth.shape, rng), rng, bend=1.0)
+    assert ((bent[0] > 0.5) == labels.astype(bool)).mean() > 0.97
+    assert not np.array_equal(labels, truth)
+
+
+def test_a_rotation_keeps_angles_on_uneven_grids():
+    spacing = np.array([3.0, 1.0, 0.5])
+    matrix = random_matrix((9, 9, 9), np.random.default_rng(1), scale=0.0, shift=0.0, spacing=spacing)
+    turn = np.diag(spacing) @ matrix[:, :3] @ np.diag(1 / spacing)  # in mm
+    assert np.allclose(turn @ turn.T, np.eye(3))
+
+
+def test_intensity_steps_do_what_they_say():
+    image, _ = arrays(2)
+    rng = np.random.default_rng(0)
+    assert np.allclose(intensity.gamma_changed(image, 1.0), image, atol=1e-5)
+    assert np.allclose(intensity.contrasted(image, 2.0).std(), 2 * image.std(), rtol=1e-3)
+    assert np.allclose(intensity.brightened(image, 0.5).mean() - image.mean(), 0.5, atol=0.02)
+    assert np.isclose(intensity.noised(image, 0.5, rng).std(), np.sqrt(1.25), rtol=0.03)
+    assert intensity.blurred(image, 1.0).std() < 0.6 * image.std()
+
+
+def test_artefacts_are_those_of_mr():
+    plane = np.zeros((1, 64, 64), np.float32)
+    plane[0, 26:38, 26:38] = 1.0
+    ghost = artefacts.ghosted(plane, 0.5, 2, 0)
+    assert abs(ghost[0, 60:, 28:36]).max() > 0.1  # half the field of view away from the square
+    assert abs(ghost[0, :, :20]).max() < 1e-5  # and along the chosen axis only
+    shift = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
+    assert np.allclose(artefacts.moved(plane, shift, 0.0, 0), plane, atol=1e-5)
+    moved = artefacts.moved(plane, shift, 0.4, 0)
+    assert abs(moved - plane).max() > 0.05
+    assert np.isclose(moved.mean(), plane.mean(), atol=1e-4)
+    spike = artefacts.spiked(plane, 1.0, np.random.default_rng(0)) - plane
+    spectrum = abs(np.fft.fft2(spike[0]))
+    assert np.sort(spectrum.ravel())[-3] < 1e-3 * spectrum.max()  # one frequency and its mirror
+    field = artefacts.biased(plane + 1, 0.2, np.random.default_rng(0))
+    assert field[0, 26:38, 26:38].std() > 0
+
+
+def test_mixing_keeps_its_shares():
+    images = np.stack([np.full((1, 16, 16), float(k), np.float32) for k in range(6)])
+    truths = np.stack([np.full((16, 16), k, np.uint8) for k in range(6)])
+    mixed, partner, share = mix_up(images, 0.4, np.random.default_rng(0))
+    assert np.allclose(mixed[:, 0, 0, 0], share * np.arange(6) + (1 - share) * partner)
+    mixed, labels, partner, share = cut_mix(images, truths, 1.0, np.random.default_rng(0))
+    assert np.array_equal(mixed[:, 0], labels)
+    for k in range(6):
+        assert np.isclose((labels[k] == k).mean(), share[k]) or partner[k] == k
+
+
+def test_presets_change_pictures_and_keep_them_finite():
+    image, truth = arrays(4, (12, 12, 12), 1)
+    for preset in (MR, PHOTO):
+        for seed in range(30):
+            out, labels = preset(image.copy(), truth.copy(), np.random.default_rng(seed))
+            assert np.isfinite(out).all()
+            assert out.dtype == np.float32
+            assert out.shape == image.shape
+            assert set(np.unique(labels)) <= {0, 1}
