@@ -59,7 +59,7 @@ def test_projection_and_back_give_the_slice_again() -> None:
     np.testing.assert_allclose(sums.sum(axis=1), disc.sum(), rtol=1e-3)
     inner = _ellipse(0, 0, 50, 50)
     found = back_projected(ramp_filtered(sums), angles, (SIZE, SIZE))
-    assert np.abs(found - disc)[inner].max() < 0.02
+    assert np.abs(found - disc)[inner].max() < 0.025
     np.testing.assert_array_equal(sums, line_sums(disc, angles, threads=2))
 
 
