@@ -233,6 +233,48 @@ def measure(
 
 
 @app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder or file of predicted masks; or a CSV with prediction and truth.")],
+    truths: Annotated[Path | None, typer.Argument(help="Folder (same names) or file of true masks.")] = None,
+    out: Out = Path("evaluation"),
+    images: Annotated[Path | None, typer.Option(help="Folder of the images, to show outlines on.")] = None,
+    label: Annotated[str, typer.Option(help="Name or value of the one label to judge; default: all together.")] = "",
+    instances: Annotated[bool, typer.Option("--instances", help="Every label value is one object (cells that touch).")] = False,
+    tolerance: Annotated[float, typer.Option(help="Tolerance in mm of the surface Dice.", min=0.0)] = 1.0,
+    workers: Annotated[int, typer.Option(help="Processes at a time.", min=1)] = 2,
+) -> None:
+    """Judge predicted masks: tables per case and object, intervals, the worst ten in pictures; exit 1 where some were set aside."""
+    from isocenter.cli import show
+    from isocenter.jobs import evaluate as job
+
+    with show.progress() as progress:
+        result = job.evaluate(
+            predictions, truths, out, images=images, label=label, objects="labels" if instances else "components",
+            tolerance=tolerance, workers=workers, progress=progress,
+        )  # fmt: skip
+    show.lines(result.lines())
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A mask.")],
+    second: Annotated[Path, typer.Argument(help="The other; taken as the truth where a score tells them apart.")],
+    out: Out,
+    image: Annotated[Path | None, typer.Option(help="Image to show the outlines on.")] = None,
+    label: Annotated[str, typer.Option(help="Name or value of the one label to compare; default: all.")] = "",
+    tolerance: Annotated[float, typer.Option(help="Tolerance in mm of the surface Dice.", min=0.0)] = 1.0,
+) -> None:
+    """Compare two masks: where they agree and differ, scores, a picture."""
+    from isocenter.cli import show
+    from isocenter.jobs import compare as job
+
+    result = job.compare(first, second, out, image=image, label=label, tolerance=tolerance)
+    show.lines([f"{n.replace('_', ' ')}: {v:.4g}{'' if u == '1' else ' ' + u}" for n, v, u in result.scores])
+    show.lines([*result.notes, f"Report: {out / 'report.html'}"])
+
+
+@app.command()
 def stability(
     image: Input,
     masks: Annotated[list[Path], typer.Argument(help="Label maps, DICOM SEG, or folders with a structure set.")],
