@@ -147,7 +147,8 @@ def _inspect_files(files: Sequence[Path], found: _Found, *, alone: bool, inside:
                     found.items.extend(ome_zarr.inspect(path, found.budget))
                 continue
             head = open_regular(path, formats.HEAD)
-            packed = archive.kind_of(head, path)
+            # The preamble of a DICOM file may look like an archive.
+            packed = archive.kind_of(head, path) if head[128:132] != b"DICM" else None
             if packed is not None:
                 if inside:
                     found.skipped.append((path, "an archive inside an archive (not opened)"))
