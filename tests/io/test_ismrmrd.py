@@ -125,6 +125,16 @@ def test_a_radial_trajectory_comes_in_cycles_per_mm(tmp_path: Path) -> None:
     assert np.allclose(value.array[0, 3], 3)
 
 
+def test_spirals_of_a_simulator_keep_their_coordinates(shared: Callable[[str], Path]) -> None:
+    value = raw(shared("kspace") / "ismrmrd_spiral" / "signals_spiralout_clean_slc30.h5")
+    assert value.array.shape == (1, 15, 4940)  # the sixteenth acquisition is marked as a dummy
+    places = value.acquisition["trajectory"]
+    # From the centre outwards to 0.5 / mm, for 220 samples in 220 mm; the centre holds the most signal.
+    radius = np.hypot(places[..., 0], places[..., 1])
+    assert radius[:, 0].max() < 1e-4 and radius.max() == pytest.approx(0.5, abs=0.005)
+    assert (np.abs(value.array[0]).argmax(axis=1) < 50).all()
+
+
 ENTITY = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><ismrmrdHeader>&a;</ismrmrdHeader>'
 LAUGHS = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><ismrmrdHeader>&b;</ismrmrdHeader>'
 

@@ -228,6 +228,9 @@ def _placed(
         raise UnsupportedError(
             f"{path.name}: {encoding.trajectory} readouts of several lengths: expected one; split the measurement."
         )
+    if encoding.trajectory != "cartesian":  # coordinates say where a readout lies; its counter only tells it from others
+        known, places["line"] = np.unique(places["line"], return_inverse=True)
+        sizes["line"] = len(known)
     sizes |= {"coil": int(heads.coils[rows].max()), "readout": length}
     return places, starts, sizes
 
