@@ -201,11 +201,14 @@ def main(rows: Sequence[Row], description: str) -> None:
     """Run the rows of a benchmark file and print their tables; ``--json FILE`` keeps the figures."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, help="runs of each contestant")
+    parser.add_argument("--only", default="", help="run the rows whose description contains this")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     options = parser.parse_args()
     print(f"{description}\n{machine()}")
     kept = {}
     for row in rows:
+        if options.only not in row.work:
+            continue
         if options.rounds:
             row = Row(row.work, row.file, row.ours, row.peers, row.equal, options.rounds)
         results = compare(row)

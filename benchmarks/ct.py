@@ -113,7 +113,7 @@ def ours_turned() -> Work:
     operation = iso.op("resample.to_grid")
     grid = turned_grid(picture.geometry)
     target = iso.Image(np.zeros(grid.shape, np.uint8), ("z", "y", "x"), grid)
-    return lambda: operation(picture, target, threads=1).array
+    return lambda: operation(picture, None, target, threads=1).array
 
 
 def turned_grid(geometry: Any) -> Any:

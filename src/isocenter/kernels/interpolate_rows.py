@@ -214,14 +214,58 @@ def rows_nearest(
 
 
 @numba.njit(cache=True, nogil=True)
+def _span(start: float, step: float, size: int, first: int, last: int) -> Any:  # pragma: no cover - compiled
+    """Return the indices from `first` to `last` at which start + index * step lies between the first and last sample."""
+    low, high = 1e-9, size - 1.0 - 1e-9
+    if step == 0.0:
+        return (first, last) if low <= start <= high else (first, first)
+    one, two = (low - start) / step, (high - start) / step
+    if one > two:
+        one, two = two, one
+    # Clipped before they become integers: far outside they may not fit.
+    one, two = min(max(one, first - 1.0), last + 1.0), min(max(two, first - 1.0), last + 1.0)
+    begin, end = max(first, int(np.ceil(one)) + 1), min(last, int(np.floor(two)))
+    return (begin, end) if begin < end else (first, first)
+
+
+@numba.njit(cache=True, nogil=True)
 def rows_linear(
     first: int, last: int, source: Any, m: Any, points: Any, fill: Any, extend: bool, out: Any
 ) -> None:  # pragma: no cover - compiled
     """Mix the eight samples around linearly."""
     work = np.empty((3, 4))
+    nz, ny, nx = source.shape
+    flat = source.reshape(-1)
+    plane = ny * nx
     for row in range(first, last):
         i, j = row // out.shape[1], row % out.shape[1]
-        for k in range(out.shape[2]):
+        count = out.shape[2]
+        begin, end = 0, 0
+        if points.shape[0] == 0:  # along a row of a grid it is known beforehand where all eight neighbours are there
+            z, y, x = _place(m, points, i, j, 0)
+            begin, end = _span(z, m[0, 2], nz, 0, count)
+            begin, end = _span(y, m[1, 2], ny, begin, end)
+            begin, end = _span(x, m[2, 2], nx, begin, end)
+        for k in range(begin, end):
+            z, y, x = _place(m, points, i, j, k)
+            z0, y0, x0 = int(z), int(y), int(x)
+            fz, fy, fx = z - z0, y - y0, x - x0
+            at = np.uint64(z0 * plane + y0 * nx + x0)
+            p, r = at + np.uint64(plane), np.uint64(nx)
+            one = np.uint64(1)
+            a0, a1, b0, b1 = float(flat[at]), float(flat[at + one]), float(flat[at + r]), float(flat[at + r + one])
+            c0, c1, d0, d1 = float(flat[p]), float(flat[p + one]), float(flat[p + r]), float(flat[p + r + one])
+            a, b = a0 + (a1 - a0) * fx, b0 + (b1 - b0) * fx
+            c, d = c0 + (c1 - c0) * fx, d0 + (d1 - d0) * fx
+            low, high = a + (b - a) * fy, c + (d - c) * fy
+            result = low + (high - low) * fz
+            if result == result:
+                out[i, j, k] = result
+            else:  # a neighbour of weight zero may hold an infinity: then sample by sample
+                out[i, j, k] = _linear(source, z, y, x, work)
+        for k in range(count):
+            if begin <= k < end:
+                continue
             z, y, x = _place(m, points, i, j, k)
             if extend or _inside(source.shape, z, y, x):
                 out[i, j, k] = _linear(source, z, y, x, work)
