@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,10 @@ SHAPE, SPACING = (300, 512, 512), (1.0667, 0.7, 0.7)
 
 
 def array() -> Any:
-    """Return the chest phantom with noise, int16 HU."""
+    """Return the chest phantom with noise, int16 HU; drawn once and kept in the temporary folder."""
+    kept = Path(os.environ.get("ISOCENTER_BENCH", tempfile.gettempdir())) / "isocenter-chest-300.npy"
+    if kept.exists():
+        return np.load(kept)
     from isocenter.testing.phantoms.chest_ct import chest_ct
 
     coarse = chest_ct((150, 256, 256), (2 * SPACING[0], 2 * SPACING[1], 2 * SPACING[2])).image
@@ -20,6 +26,9 @@ def array() -> Any:
     noise = np.random.default_rng(0)
     for part in fine:
         part += noise.normal(0, 15, part.shape).astype(np.int16)
+    own = kept.with_name(f"{kept.name}.{os.getpid()}.npy")
+    np.save(own, fine)
+    own.replace(kept)
     return fine
 
 
