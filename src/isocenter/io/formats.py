@@ -42,7 +42,7 @@ FORMATS: tuple[Format, ...] = (
     Format("nrrd", (".nrrd", ".nhdr", ".seg.nrrd")),
     Format("metaimage", (".mha", ".mhd")),
     Format("png", (".png",)),
-    Format("vendor_slide", (".ndpi", ".mrxs", ".scn", ".svslide", ".bif", ".czi"), writes=False),
+    Format("vendor_slide", (".ndpi", ".mrxs", ".scn", ".svslide", ".bif"), writes=False),
     Format("tiff", (".tif", ".tiff", ".svs")),
     Format("jpeg", (".jpg", ".jpeg"), writes=False),
     Format("bitmap", (".bmp", ".webp"), writes=False),
@@ -62,7 +62,7 @@ KNOWN: dict[str, str] = {
     ".gii": "a GIFTI surface", ".svg": "a drawing (SVG), which may carry scripts",
     ".par": "a Philips PAR/REC image", ".mgz": "a FreeSurfer image", ".mgh": "a FreeSurfer image", ".mat": "a MATLAB file",
     ".gif": "an animation (GIF)", ".pdf": "a document (PDF)",
-    ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
+    ".czi": "a microscope file", ".nd2": "a microscope file", ".lif": "a microscope file", ".pkl": "a pickle, which may run code",
     ".npz": "NumPy arrays without a geometry", ".csv": "a table without a time column", ".tsv": "a table without a time column",
 }  # fmt: skip
 

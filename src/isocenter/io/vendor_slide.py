@@ -32,7 +32,7 @@ from isocenter.io.raster import COLOURS
 __all__ = ["NAME", "SUFFIXES", "inspect", "sniff"]
 
 NAME = "vendor-slide"
-SUFFIXES: tuple[str, ...] = (".ndpi", ".mrxs", ".scn", ".svslide", ".bif", ".czi")
+SUFFIXES: tuple[str, ...] = (".ndpi", ".mrxs", ".scn", ".svslide", ".bif")
 MOST_LEVELS, LARGEST_INDEX = 64, 1 << 24
 
 
