@@ -37,33 +37,33 @@ def kinds(report):
 
 
 def test_every_planted_copy_is_found_and_nothing_else(tmp_path):
-    cohort, cases = written(tmp_path, flawed_set(130, 80, within_train=24, within_test=18, across=12, size=96))
+    cohort, cases = written(tmp_path, flawed_set(60, 50, within_train=14, within_test=12, across=9, size=96))
     planted = set()
     for k, case in enumerate(cases):
         if case.copy:
             original = next(i for i, c in enumerate(cases) if c.source == case.source and not c.copy)
             planted.add((min(k, original), max(k, original)))
     assert {case.copy for case in cases} == {"", *COPIES}
-    found = {(copy.first, copy.second) for copy in find_copies(gather(cohort))}
-    assert found == planted
+    copies = find_copies(gather(cohort))
+    assert {(copy.first, copy.second) for copy in copies} == planted
     report = scan(cohort, given(cohort, list(cohort.subgroups["part"])))
     across = next(f for f in report.findings if f.kind == "duplicates across")
     assert across.severity == "refuse"
-    assert across.sentence.startswith("12 cases that are tested")
+    assert across.sentence.startswith("9 cases that are tested")
     within = next(f for f in report.findings if f.kind == "duplicates within")
-    assert within.sentence.startswith("24 within train, 18 within test of 210")
+    assert within.sentence.startswith("14 within train, 12 within test of 110")
     assert report.refused
     with pytest.raises(ContentError, match="--accept-leak REASON"):
         report.require()
     # Bound to one patient, the copies stay together, and what is left is said as a warning.
-    whole = merged(cohort, find_copies(gather(cohort)))
+    whole = merged(cohort, copies)
     again = scan(whole, kfold(whole, 4))
     assert not again.refused
     assert "duplicates within" in kinds(again)
 
 
 def test_similar_people_give_no_alarm(tmp_path):
-    cohort, _ = written(tmp_path, flawed_set(80, 40, within_train=0, within_test=0, across=0, size=96, seed=5))
+    cohort, _ = written(tmp_path, flawed_set(50, 30, within_train=0, within_test=0, across=0, size=96, seed=5))
     report = scan(cohort, given(cohort, list(cohort.subgroups["part"])))
     assert not [f for f in report.findings if f.severity == "refuse" or "duplicates" in f.kind or f.kind == "file name"]
 
@@ -123,12 +123,12 @@ def widen(array, label, k):
 
 @pytest.mark.parametrize(("draw", "words"), [(mark, "mark upper left"), (widen, "'size'")])
 def test_marks_and_sizes_that_tell_the_class_refuse(tmp_path, draw, words):
-    report = scan(pictures(tmp_path / "set", 120, draw))
+    report = scan(pictures(tmp_path / "set", 100, draw))
     assert any(f.severity == "refuse" and words in f.sentence for f in report.findings), report.findings
 
 
 def test_a_site_for_each_class_refuses_and_a_mixed_one_does_not(tmp_path):
-    report = scan(pictures(tmp_path / "one", 120, site=lambda k, label: "xy"["ab".index(label)]))
+    report = scan(pictures(tmp_path / "one", 100, site=lambda k, label: "xy"["ab".index(label)]))
     assert [f.severity for f in report.findings if f.kind == "source"] == ["refuse"]
     assert not scan(pictures(tmp_path / "two", 60)).findings
 
@@ -164,7 +164,7 @@ def test_copies_with_other_labels_and_broken_files_are_named(tmp_path):
 
 
 def test_accepting_takes_a_reason_and_keeps_it(tmp_path):
-    cohort = pictures(tmp_path / "one", 120, site=lambda k, label: "xy"["ab".index(label)])
+    cohort = pictures(tmp_path / "one", 100, site=lambda k, label: "xy"["ab".index(label)])
     report = scan(cohort, accept="a demonstration of what not to do")
     report.require()
     assert report.to_dict()["accepted"] == "a demonstration of what not to do"

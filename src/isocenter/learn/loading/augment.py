@@ -89,8 +89,8 @@ class Augment:
             return warp(image, truth, matrix, rng, bend=self.bend if bend else 0.0)
         axes = [k for k in self.mirror if rng.random() < 0.5]  # alone it needs no interpolation
         if axes:
-            image = np.ascontiguousarray(np.flip(image, [k + 1 for k in axes]))
-            truth = None if truth is None else np.ascontiguousarray(np.flip(truth, axes))
+            image = np.ascontiguousarray(np.flip(image, tuple(k + 1 for k in axes)))
+            truth = None if truth is None else np.ascontiguousarray(np.flip(truth, tuple(axes)))
         return image, truth
 
     def _artefacts(self, image: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -51,9 +51,9 @@ def cut_mix(
         side = (1 - rng.beta(alpha, alpha)) ** (1 / len(shape))
         size = [round(float(side) * n) for n in shape]
         start = [int(rng.integers(0, n - s + 1)) for n, s in zip(shape, size, strict=True)]
-        block = tuple(slice(a, a + s) for a, s in zip(start, size, strict=True))
-        mixed[(k, slice(None), *block)] = images[(other, slice(None), *block)]
+        block: Any = (..., *(slice(a, a + s) for a, s in zip(start, size, strict=True)))
+        mixed[k][block] = images[other][block]
         if labels is not None and truths is not None:
-            labels[(k, *block)] = truths[(other, *block)]
+            labels[k][block] = truths[other][block]
         share[k] = 1 - np.prod(size) / np.prod(shape)
     return mixed, labels, partner, share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ def choose(
     return tuple(start)
 
 
-def cut(array: npt.NDArray[np.generic], start: Sequence[int], patch: Sequence[int], out: npt.NDArray[np.generic]) -> None:
+def cut(array: npt.NDArray[Any], start: Sequence[int], patch: Sequence[int], out: npt.NDArray[Any]) -> None:
     """Copy a patch into `out`; leading axes beyond the spatial ones are taken whole, edge samples are extended.
 
     Parameters
@@ -64,7 +65,9 @@ def cut(array: npt.NDArray[np.generic], start: Sequence[int], patch: Sequence[in
     high = [max(a + p - n, 0) for a, p, n in zip(start, patch, spatial, strict=True)]
     source = tuple(slice(max(a, 0), min(a + p, n)) for a, p, n in zip(start, patch, spatial, strict=True))
     inner = tuple(slice(b, p - h) for b, h, p in zip(low, high, patch, strict=True))
-    out[(..., *inner)] = array[(..., *source)]
+    into: Any = (..., *inner)
+    taken: Any = (..., *source)
+    out[into] = array[taken]
     for axis, (before, after) in enumerate(zip(low, high, strict=True)):
         view = np.moveaxis(out, out.ndim - len(patch) + axis, 0)
         if before:
