@@ -268,6 +268,7 @@ def ours_chest() -> Work:
             found = operation(picture, threads=1).array
             for own, new in zip(result, found, strict=True):
                 own[new > 0] = new[new > 0] + shift
+            del found, own, new  # or they would be held beside the next ones
         return result
 
     return work
