@@ -7,6 +7,8 @@ IBSI reference manual v11, section 3.6 (LFYI); Haralick et al. 1973.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -23,6 +25,48 @@ COOCCURRENCE = {
 }  # fmt: skip
 
 Counts = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def _of_marginal(marginal: Any, mean: float) -> tuple[float, float]:  # pragma: no cover
+    """Return variance and entropy of the levels."""
+    variance = entropy = 0.0
+    for i in range(len(marginal)):
+        variance += (i + 1 - mean) ** 2 * marginal[i]
+        if marginal[i] > 0.0:
+            entropy -= marginal[i] * np.log2(marginal[i])
+    return variance, entropy
+
+
+@njit(cache=True, nogil=True)
+def _of_differences(difference: Any) -> tuple[float, float, float, float]:  # pragma: no cover
+    """Return mean, mean square, entropy and variance of the differences of levels."""
+    mean = square = entropy = variance = 0.0
+    for k in range(len(difference)):
+        mean += k * difference[k]
+        square += k * k * difference[k]
+        if difference[k] > 0.0:
+            entropy -= difference[k] * np.log2(difference[k])
+    for k in range(len(difference)):
+        variance += (k - mean) ** 2 * difference[k]
+    return mean, square, entropy, variance
+
+
+@njit(cache=True, nogil=True)
+def _of_sums(sums: Any, level_mean: float) -> tuple[float, float, float, float, float]:  # pragma: no cover
+    """Return mean, entropy and variance of the sums of levels, and their third and fourth moment about twice the mean level."""
+    mean = entropy = variance = shade = prominence = 0.0
+    for k in range(len(sums)):
+        mean += (k + 2) * sums[k]
+        if sums[k] > 0.0:
+            entropy -= sums[k] * np.log2(sums[k])
+    for k in range(len(sums)):
+        away = k + 2 - mean
+        variance += away**2 * sums[k]
+        away = k + 2 - 2.0 * level_mean
+        shade += away**3 * sums[k]
+        prominence += away**4 * sums[k]
+    return mean, entropy, variance, shade, prominence
 
 
 @njit(cache=True, nogil=True)
@@ -61,32 +105,9 @@ def cooccurrence_features(counts: Counts) -> npt.NDArray[np.float64]:  # pragma:
             if i < j:
                 inv_var += 2.0 * p / (k * k)
             auto += (i + 1.0) * (j + 1.0) * p
-    variance = marginal_entropy = 0.0
-    for i in range(n):
-        variance += (i + 1 - mean) ** 2 * marginal[i]
-        if marginal[i] > 0.0:
-            marginal_entropy -= marginal[i] * np.log2(marginal[i])
-    diff_mean = diff_square = diff_entropy = 0.0
-    for k in range(n):
-        diff_mean += k * difference[k]
-        diff_square += k * k * difference[k]
-        if difference[k] > 0.0:
-            diff_entropy -= difference[k] * np.log2(difference[k])
-    diff_var = 0.0
-    for k in range(n):
-        diff_var += (k - diff_mean) ** 2 * difference[k]
-    sum_mean = sum_entropy = 0.0
-    for k in range(2 * n - 1):
-        sum_mean += (k + 2) * sums[k]
-        if sums[k] > 0.0:
-            sum_entropy -= sums[k] * np.log2(sums[k])
-    sum_var = shade = prominence = 0.0
-    for k in range(2 * n - 1):
-        away = k + 2 - sum_mean
-        sum_var += away**2 * sums[k]
-        away = k + 2 - 2.0 * mean
-        shade += away**3 * sums[k]
-        prominence += away**4 * sums[k]
+    variance, marginal_entropy = _of_marginal(marginal, mean)
+    diff_mean, diff_square, diff_entropy, diff_var = _of_differences(difference)
+    sum_mean, sum_entropy, sum_var, shade, prominence = _of_sums(sums, mean)
     # The marginals of a symmetric matrix are one and the same, so both cross entropies are twice theirs.
     shared = 2.0 * marginal_entropy
     out[0], out[1], out[2], out[3] = highest, mean, variance, joint_entropy
