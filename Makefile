@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs bench fuzz faults train-lungfields train-nuclei train-cord clean
+.PHONY: help demo test check lint types imports format docs gallery bench fuzz faults train-lungfields train-nuclei train-cord clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ format: $(VENV)/.test ## put every file into shape
 docs: $(VENV)/.docs ## build the site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
+
+gallery: $(VENV)/.core ## make the filter gallery: docs/concepts/filter-gallery.md and its pictures
+	@$(BIN)/python docs/gallery.py
 
 bench: .venvs/bench/.ready ## compare with other packages, in an environment of its own (.venvs/bench)
 	@for file in benchmarks/[a-z]*.py; do name=$$(basename "$$file" .py); \
