@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import ParameterError
-from isocenter.kernels.bootstrap import auc_interval, group_weights, mean_interval, percentile_interval, proportion_interval
+from isocenter.kernels.bootstrap import (
+    auc_interval,
+    group_weights,
+    mean_interval,
+    percentile_interval,
+    proportion_interval,
+    widened,
+)
 
 
 def test_groups_are_drawn_whole() -> None:
@@ -66,3 +73,8 @@ def test_perfect_separation_of_few_is_not_certain() -> None:
     middle = auc_interval(0.8, 50, 50)
     assert middle is not None and middle[0] < 0.8 < middle[1] and 0.69 < middle[0] < 0.72 and 0.86 < middle[1] < 0.89
     assert auc_interval(0.8, 0, 5) is None
+
+
+def test_widening_keeps_the_value_inside() -> None:
+    assert widened(0.8, (0.7, 0.84), 2.0) == pytest.approx((0.6, 0.88))
+    assert widened(0.8, None, 2.0) is None and widened(np.nan, (0.1, 0.2), 2.0) == (0.1, 0.2)

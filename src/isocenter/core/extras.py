@@ -11,7 +11,7 @@ __all__ = ["EXTRAS", "require"]
 
 #: Extra -> the import names it brings.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "deep": ("torch", "monai", "einops", "safetensors", "onnx", "onnxruntime", "onnxscript", "sklearn"),
+    "deep": ("torch", "monai", "einops", "safetensors", "onnx", "onnxruntime", "onnxscript", "sklearn", "threadpoolctl"),
     "web": ("django", "ninja"),
     "render": ("vtk", "pyvista"),
     "wsi": ("openslide", "imagecodecs", "zarr"),

@@ -11,7 +11,7 @@ from scipy import optimize, stats
 
 from isocenter.core.errors import ParameterError
 
-__all__ = ["auc_interval", "group_weights", "mean_interval", "percentile_interval", "proportion_interval"]
+__all__ = ["auc_interval", "group_weights", "mean_interval", "percentile_interval", "proportion_interval", "widened"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -147,3 +147,28 @@ def auc_interval(auc: float, positives: int, negatives: int, level: float = 0.95
     low = 0.0 if auc <= 2 * tiny else float(optimize.brentq(excess, 0.0, auc - tiny))
     high = 1.0 if auc >= 1.0 - 2 * tiny else float(optimize.brentq(excess, auc + tiny, 1.0))
     return low, high
+
+
+def widened(value: float, interval: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+    """Return an interval whose distances to the value are multiplied: for scores of a cross-validation.
+
+    Resampling the tested cases does not vary the models, whose training sets overlap: intervals from it alone are too narrow.
+
+    Parameters
+    ----------
+    value
+        The score; where it is not finite or outside, the interval stays as it is.
+    interval
+        Of it.
+    factor
+        1 or more.
+
+    References
+    ----------
+    Nadeau and Bengio. Inference for the generalization error. Machine Learning 52 (2003) 239-281; Bates, Hastie and Tibshirani. Cross-
+    validation: what does it estimate and how well does it do it? JASA 119 (2024) 1434-1445.
+    """
+    if interval is None or not np.isfinite(value) or factor == 1.0:
+        return interval
+    low, high = interval
+    return value - factor * max(value - low, 0.0), value + factor * max(high - value, 0.0)

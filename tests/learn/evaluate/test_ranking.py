@@ -31,6 +31,16 @@ def test_a_weight_is_a_repetition() -> None:
     np.testing.assert_allclose(auc_pr(truth, score, weights), [auc_pr(truth[i], score[i]) for i in many], rtol=1e-12)
 
 
+def test_strata_compare_within_folds_only() -> None:
+    truth, score, fold = np.array([1, 0, 1, 0]), np.array([0.2, 0.1, 0.9, 0.8]), np.array([0, 0, 1, 1])
+    assert auc_roc(truth, score) == 0.75 and auc_roc(truth, score, strata=fold) == 1.0
+    generator = np.random.default_rng(0)
+    truth, score, fold = generator.random(60) < 0.5, generator.random(60), np.arange(60) % 3
+    areas = [auc_roc(truth[fold == k], score[fold == k]) for k in range(3)]
+    pairs = [truth[fold == k].sum() * (~truth[fold == k]).sum() for k in range(3)]
+    assert auc_roc(truth, score, strata=fold) == pytest.approx(np.average(areas, weights=pairs))
+
+
 def test_the_curve_begins_and_ends_in_its_corners() -> None:
     rate, sensitivity, threshold = roc_curve([0, 1, 1, 0], [0.1, 0.9, 0.4, 0.4])
     np.testing.assert_allclose(rate, [0, 0, 0.5, 1])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ContentError
 from isocenter.core.results import Score, Scores
-from isocenter.kernels.bootstrap import auc_interval, group_weights, percentile_interval, proportion_interval
+from isocenter.kernels.bootstrap import auc_interval, group_weights, percentile_interval, proportion_interval, widened
 from isocenter.learn.evaluate.calibration import calibration_error
 from isocenter.learn.evaluate.ranking import auc_pr, auc_roc
 
 __all__ = ["confusion", "evaluate_classification"]
 
 FloatArray = npt.NDArray[np.float64]
+
+Compute = Callable[[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray], dict[str, FloatArray]]
 
 #: Shares of a number of cases: Wilson's interval where resampling has nothing to vary.
 _PROPORTIONS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "npv", "f1")
@@ -42,8 +45,10 @@ def evaluate_classification(
     groups: npt.ArrayLike | None = None,
     *,
     predicted: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
     draws: int = 2000,
     seed: int = 0,
+    widen: float = 1.0,
 ) -> Scores:
     """Judge a classifier.
 
@@ -59,8 +64,12 @@ def evaluate_classification(
         Patient of each case; each case its own when None.
     predicted
         What was called (by an operating point chosen inside the fold); the most probable class when None.
+    strata
+        The fold that predicted each case: areas under the ROC curve compare within folds (see `ranking.auc_roc`).
     draws, seed
         Bootstrap resamples of whole patients, and their choice.
+    widen
+        Factor on the intervals, above 1 for predictions of a cross-validation (see `kernels.bootstrap.widened`).
 
     Returns
     -------
@@ -77,7 +86,8 @@ def evaluate_classification(
     y, p = _checked(truth, probabilities, len(classes))
     called = p.argmax(axis=1) if predicted is None else np.asarray(predicted, np.int64)
     unit = np.arange(y.size) if groups is None else np.asarray(groups)
-    compute = _binary if len(classes) == 2 else _several(classes)
+    fold = None if strata is None else np.asarray(strata).ravel()
+    compute = _binary(fold) if len(classes) == 2 else _several(classes, fold)
     whole = {k: float(v[0]) for k, v in compute(np.ones((1, y.size)), y, called, p).items()}
     rows: dict[str, list[FloatArray]] = {k: [] for k in whole}
     if np.unique(unit).size > 1:
@@ -93,7 +103,8 @@ def evaluate_classification(
     for name, value in whole.items():
         interval = percentile_interval(np.concatenate(rows[name])) if rows[name] else None
         n = _behind(name, y, called, classes)
-        scores[name] = Score(value, "1", _honest(name, value, interval, n * independent / y.size, y, independent), n)
+        honest = _honest(name, value, interval, n * independent / y.size, y, independent)
+        scores[name] = Score(value, "1", _within(widened(value, honest, widen), 2.0 if name == "brier" else 1.0), n)
     return Scores(scores)
 
 
@@ -117,29 +128,30 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
         return np.where(below > 0, above / below, np.nan)
 
 
-def _binary(w: FloatArray, y: npt.NDArray[np.int64], called: npt.NDArray[np.int64], p: FloatArray) -> dict[str, FloatArray]:
-    positive, yes = y == 1, called == 1
-    tp, fp = w @ (positive & yes), w @ (~positive & yes)
-    fn, tn = w @ (positive & ~yes), w @ (~positive & ~yes)
-    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    return {
-        "accuracy": (tp + tn) / w.sum(axis=1),
-        "balanced_accuracy": (sensitivity + specificity) / 2.0,
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "precision": _ratio(tp, tp + fp),
-        "npv": _ratio(tn, tn + fn),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "auc_roc": auc_roc(positive, p[:, 1], w),
-        "auc_pr": auc_pr(positive, p[:, 1], w),
-        "brier": (w @ (p[:, 1] - y) ** 2) / w.sum(axis=1),
-        "ece": calibration_error(positive, p[:, 1], w),
-    }
+def _binary(fold: npt.NDArray[Any] | None) -> Compute:
+    def compute(w: FloatArray, y: npt.NDArray[np.int64], called: npt.NDArray[np.int64], p: FloatArray) -> dict[str, FloatArray]:
+        positive, yes = y == 1, called == 1
+        tp, fp = w @ (positive & yes), w @ (~positive & yes)
+        fn, tn = w @ (positive & ~yes), w @ (~positive & ~yes)
+        sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+        return {
+            "accuracy": (tp + tn) / w.sum(axis=1),
+            "balanced_accuracy": (sensitivity + specificity) / 2.0,
+            "sensitivity": sensitivity,
+            "specificity": specificity,
+            "precision": _ratio(tp, tp + fp),
+            "npv": _ratio(tn, tn + fn),
+            "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+            "auc_roc": auc_roc(positive, p[:, 1], w, strata=fold),
+            "auc_pr": auc_pr(positive, p[:, 1], w),
+            "brier": (w @ (p[:, 1] - y) ** 2) / w.sum(axis=1),
+            "ece": calibration_error(positive, p[:, 1], w),
+        }
+
+    return compute
 
 
-def _several(
-    classes: Sequence[str],
-) -> Callable[[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray], dict[str, FloatArray]]:
+def _several(classes: Sequence[str], fold: npt.NDArray[Any] | None) -> Compute:
     def compute(w: FloatArray, y: npt.NDArray[np.int64], called: npt.NDArray[np.int64], p: FloatArray) -> dict[str, FloatArray]:
         total = w.sum(axis=1)
         per: Mapping[str, list[FloatArray]] = {"sensitivity": [], "precision": [], "f1": [], "auc_roc": []}
@@ -149,7 +161,7 @@ def _several(
             per["sensitivity"].append(_ratio(hit, w @ mine))
             per["precision"].append(_ratio(hit, w @ said))
             per["f1"].append(_ratio(2 * hit, w @ mine + w @ said))
-            per["auc_roc"].append(auc_roc(mine, p[:, k], w))
+            per["auc_roc"].append(auc_roc(mine, p[:, k], w, strata=fold))
         # A class that a resample lacks would make the mean over classes undefined, or, left out, easier: undefined is honest.
         out = {
             "accuracy": (w @ (called == y)) / total,
@@ -195,3 +207,7 @@ def _honest(
         positives = max(1, round(independent * float((y == y.max()).mean())))
         return auc_interval(value, positives, max(1, independent - positives))
     return interval
+
+
+def _within(interval: tuple[float, float] | None, highest: float) -> tuple[float, float] | None:
+    return None if interval is None else (max(0.0, interval[0]), min(highest, interval[1]))

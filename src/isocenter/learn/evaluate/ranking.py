@@ -56,10 +56,14 @@ def roc_curve(truth: npt.ArrayLike, score: npt.ArrayLike) -> tuple[FloatArray, F
 
 
 @overload
-def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float: ...
+def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, *, strata: npt.ArrayLike | None = None) -> float: ...
 @overload
-def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray: ...
-def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> FloatArray | float:
+def auc_roc(
+    truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike, *, strata: npt.ArrayLike | None = None
+) -> FloatArray: ...
+def auc_roc(
+    truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, strata: npt.ArrayLike | None = None
+) -> FloatArray | float:
     """Return the area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
 
     Parameters
@@ -70,6 +74,9 @@ def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike |
         Higher means more likely positive, shape (n,).
     weights
         How often each case counts, shape (draws, n): one area for each draw.
+    strata
+        The fold that predicted each case, shape (n,): only cases of one fold are compared, because the scores of two models
+        do not share a scale, and pooling them makes chance look worse than 0.5.
 
     Returns
     -------
@@ -78,19 +85,30 @@ def auc_roc(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike |
 
     References
     ----------
-    Hanley and McNeil. The meaning and use of the area under a ROC curve. Radiology 143 (1982) 29-36.
+    Hanley and McNeil. The meaning and use of the area under a ROC curve. Radiology 143 (1982) 29-36; Forman and Scholz. Apples-to-
+    apples in cross-validation studies. SIGKDD Explorations 12 (2010) 49-57 (strata).
     """
     positive, value = _checked(truth, score)
     w = np.ones((1, value.size)) if weights is None else np.atleast_2d(np.asarray(weights, np.float64))
+    if strata is None:
+        wins, total = _pairs(positive, value, w)
+    else:
+        fold = np.asarray(strata).ravel()
+        parts = [_pairs(positive[fold == k], value[fold == k], w[:, fold == k]) for k in np.unique(fold)]
+        wins, total = np.sum([p[0] for p in parts], axis=0), np.sum([p[1] for p in parts], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = np.where(total > 0, wins / total, np.nan)
+    return float(area[0]) if weights is None else area
+
+
+def _pairs(positive: npt.NDArray[np.bool_], value: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return, for each row of weights, the pairs that are in order (ties half) and all pairs."""
     order, last = _steps(value)
     up = np.cumsum(w[:, order] * positive[order], axis=1)[:, last]
     down = np.cumsum(w[:, order] * ~positive[order], axis=1)[:, last]
     gained = np.diff(down, axis=1, prepend=0.0)
     before = np.concatenate([np.zeros((len(w), 1)), up[:, :-1]], axis=1)
-    total = up[:, -1] * down[:, -1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        area = np.where(total > 0, (gained * (before + up) / 2.0).sum(axis=1) / total, np.nan)
-    return float(area[0]) if weights is None else area
+    return (gained * (before + up) / 2.0).sum(axis=1), up[:, -1] * down[:, -1]
 
 
 @overload

@@ -10,7 +10,7 @@ from scipy import stats
 
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.results import Score, Scores
-from isocenter.kernels.bootstrap import group_weights, percentile_interval
+from isocenter.kernels.bootstrap import group_weights, percentile_interval, widened
 
 __all__ = ["BlandAltman", "bland_altman", "evaluate_regression", "tolerance_interval"]
 
@@ -129,6 +129,7 @@ def evaluate_regression(
     unit: str = "1",
     draws: int = 2000,
     seed: int = 0,
+    widen: float = 1.0,
 ) -> Scores:
     """Judge predicted numbers.
 
@@ -142,6 +143,8 @@ def evaluate_regression(
         Of both.
     draws, seed
         Bootstrap resamples of whole patients, and their choice.
+    widen
+        Factor on the intervals, above 1 for predictions of a cross-validation (see `kernels.bootstrap.widened`).
 
     Returns
     -------
@@ -180,8 +183,8 @@ def evaluate_regression(
             for name, values in compute(weights).items():
                 rows[name].append(values)
     units = {"r2": "1", "correlation": "1"}
-    scores = {
-        name: Score(value, units.get(name, unit), percentile_interval(np.concatenate(rows[name])) if rows[name] else None, y.size)
-        for name, value in whole.items()
-    }
+    scores = {}
+    for name, value in whole.items():
+        interval = percentile_interval(np.concatenate(rows[name])) if rows[name] else None
+        scores[name] = Score(value, units.get(name, unit), widened(value, interval, widen), y.size)
     return Scores(scores)
