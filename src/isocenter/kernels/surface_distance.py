@@ -34,9 +34,9 @@ def boundary_distances(
         In array order of the boundary samples of each.
     """
     one, two = np.asarray(first, dtype=np.bool_), np.asarray(second, dtype=np.bool_)
-    boxes = bounding_box(one), bounding_box(two)
-    assert boxes[0] is not None and boxes[1] is not None  # the caller leaves empty masks out
-    box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(*boxes, strict=True))
+    around_one, around_two = bounding_box(one), bounding_box(two)
+    assert around_one is not None and around_two is not None  # the caller leaves empty masks out
+    box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(around_one, around_two, strict=True))
     # The nearest boundary sample lies in the common box, and what lies outside the box is outside both masks.
     edge_one, edge_two = boundary(one[box]), boundary(two[box])
     if geometry.is_orthogonal:
