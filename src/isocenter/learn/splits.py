@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, FormatError, ParameterError
-from isocenter.learn.balance import deal
-from isocenter.learn.data.cohort import NUMERIC, Cohort
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.strata import Stratum, parted, require_classes
 
 __all__ = ["Fold", "Splits", "check_disjoint", "given", "holdout", "kfold", "leave_one_site_out", "nested"]
-
-Stratum = Literal["label", "site"]
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def kfold(
     ContentError
         If there are fewer patients than folds, or a class of one patient.
     """
-    part, notes = _parts(cohort, np.arange(len(cohort)), [1.0] * folds, seed, stratify)
+    part, notes = parted(cohort, np.arange(len(cohort)), [1.0] * folds, seed, stratify)
     made = tuple(
         _fold(cohort, np.flatnonzero(part != k), np.flatnonzero(part == k), validation, seed + 1 + k, stratify)
         for k in range(folds)
@@ -227,7 +225,7 @@ def nested(
     inside = []
     for k, fold in enumerate(outer.folds):
         indices = np.asarray(fold.train)
-        part, _ = _parts(cohort, indices, [1.0] * inner, seed + 101 + k, stratify)
+        part, _ = parted(cohort, indices, [1.0] * inner, seed + 101 + k, stratify)
         inside.append(tuple(Fold(tuple(indices[part != j]), tuple(indices[part == j])) for j in range(inner)))
     return Splits("nested", seed, outer.folds, cohort.digest, tuple(inside), outer.notes)
 
@@ -254,7 +252,7 @@ def holdout(
         raise ParameterError(
             f"Shares test = {test} and validation = {validation}: expected test between 0 and 1 and something left to train on."
         )
-    part, notes = _parts(cohort, np.arange(len(cohort)), [1 - test, test], seed, stratify)
+    part, notes = parted(cohort, np.arange(len(cohort)), [1 - test, test], seed, stratify)
     share = validation / (1 - test)
     fold = _fold(cohort, np.flatnonzero(part == 0), np.flatnonzero(part == 1), share, seed + 1, stratify)
     return Splits("holdout", seed, (fold,), cohort.digest, notes=notes)
@@ -282,7 +280,7 @@ def leave_one_site_out(cohort: Cohort) -> Splits:
     for name in names:
         inside = sites == name
         away = ~np.isin(cohort.groups, cohort.groups[inside])
-        _require_classes(cohort, np.flatnonzero(away), f"without site '{name}'")
+        require_classes(cohort, np.flatnonzero(away), f"without site '{name}'")
         folds.append(Fold(tuple(np.flatnonzero(away)), tuple(np.flatnonzero(inside)), name=name))
     return Splits("leave_one_site_out", 0, tuple(folds), cohort.digest)
 
@@ -324,106 +322,10 @@ def _fold(
     if not validation:
         fold = Fold(tuple(train), tuple(test))
     else:
-        part, _ = _parts(cohort, train, [1 - validation, validation], seed, stratify)
+        part, _ = parted(cohort, train, [1 - validation, validation], seed, stratify)
         fold = Fold(tuple(train[part == 0]), tuple(test), tuple(train[part == 1]))
     check_disjoint(cohort, fold)
     return fold
-
-
-def _parts(
-    cohort: Cohort, indices: npt.NDArray[Any], shares: Sequence[float], seed: int, stratify: Sequence[Stratum]
-) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
-    """Return the part of each of `indices`, and what could not be spread evenly."""
-    wrong = [name for name in stratify if name not in ("label", "site")]
-    if wrong:
-        raise ParameterError(f"Stratify by {wrong}: expected 'label', 'site', both or neither.")
-    if len(shares) < 2:
-        raise ParameterError(f"{len(shares)} folds of '{cohort.name}': expected 2 or more.")
-    names, groups = np.unique(cohort.groups[indices], return_inverse=True)
-    if len(names) < len(shares):
-        raise ContentError(
-            f"{len(shares)} parts of '{cohort.name}' were asked for, but its {len(indices)} cases are of {len(names)} "
-            f"patient{'s' if len(names) != 1 else ''}, who cannot be divided: expected at least one patient a part; "
-            "ask for fewer folds or add patients."
-        )
-    notes = _check_classes(cohort, indices, groups, len(shares))
-    strata = _strata(cohort, indices, len(shares), stratify)
-    dealt = deal(groups.reshape(-1).astype(np.intp), strata, shares, seed)
-    part = dealt[groups.reshape(-1)]
-    for k in range(len(shares)):
-        if not np.any(part == k):
-            raise ContentError(
-                f"Part {k + 1} of {len(shares)} of '{cohort.name}' would be empty: a few patients hold most of its "
-                f"{len(indices)} cases; expected patients of like size; ask for fewer folds."
-            )
-        _require_classes(cohort, indices[part != k], f"outside of part {k + 1}")
-    return part, notes
-
-
-def _check_classes(cohort: Cohort, indices: npt.NDArray[Any], groups: npt.NDArray[Any], parts: int) -> tuple[str, ...]:
-    """Refuse classes that cannot be both learnt and tested; note those that some part will lack."""
-    if cohort.task != "classification":
-        return ()
-    unknown = [cohort.samples[i].identifier for i in indices if cohort.samples[i].label is None]
-    if unknown:
-        raise ContentError(
-            f"{len(unknown)} cases of '{cohort.name}' have no label (the first is '{unknown[0]}'): expected a class for each; "
-            "label them or leave them out."
-        )
-    targets = cohort.targets[indices]
-    if len(np.unique(targets)) < 2:
-        only = cohort.classes[int(targets[0])]
-        raise ContentError(
-            f"All {len(indices)} cases of '{cohort.name}' are of the class '{only}': expected two classes or more to tell apart; "
-            "add cases of another one."
-        )
-    notes = []
-    for target in np.unique(targets):
-        patients = len(np.unique(groups.reshape(-1)[targets == target]))
-        name = cohort.classes[int(target)]
-        if patients < 2:
-            cases = int(np.sum(targets == target))
-            raise ContentError(
-                f"Class '{name}' of '{cohort.name}' has {cases} case{'s' if cases != 1 else ''} of one patient, "
-                "who cannot be both learnt from and tested: expected two patients or more of each class; add some or drop the class."
-            )
-        if patients < parts:
-            notes.append(
-                f"Class '{name}' has {patients} patients for {parts} parts, so some parts test none of it: "
-                "its figures rest on those patients alone."
-            )
-    return tuple(notes)
-
-
-def _require_classes(cohort: Cohort, indices: npt.NDArray[Any], where: str) -> None:
-    if cohort.task != "classification":
-        return
-    present = {cohort.samples[int(i)].label for i in indices}
-    missing = [name for name in cohort.classes if name not in present]
-    if missing:
-        raise ContentError(
-            f"No case of class '{missing[0]}' is left to learn from {where} in '{cohort.name}': "
-            "expected every class in every training part; ask for another division or add patients of that class."
-        )
-
-
-def _strata(cohort: Cohort, indices: npt.NDArray[Any], parts: int, stratify: Sequence[Stratum]) -> list[npt.NDArray[np.intp]]:
-    """Return what is to be spread evenly, most important first: class and site together, then each alone."""
-    singles: dict[str, npt.NDArray[np.intp]] = {}
-    if "label" in stratify and cohort.task == "classification":
-        singles["label"] = cohort.targets[indices].astype(np.intp)
-    elif "label" in stratify and cohort.task in NUMERIC:
-        values = cohort.labels[indices]
-        bins = int(np.clip(len(values) // max(2 * parts, 1), 1, 10))
-        edges = np.nanquantile(values, np.linspace(0, 1, bins + 1)[1:-1]) if np.isfinite(values).any() else np.empty(0)
-        singles["label"] = np.searchsorted(edges, values, side="right").astype(np.intp)
-    if "site" in stratify:
-        singles["site"] = np.unique(cohort.sites[indices], return_inverse=True)[1].reshape(-1).astype(np.intp)
-    strata = list(singles.values())
-    if len(strata) == 2:
-        both = strata[0] * (int(strata[1].max()) + 1) + strata[1]
-        strata.insert(0, np.unique(both, return_inverse=True)[1].reshape(-1).astype(np.intp))
-    return strata
 
 
 def _to_dict(fold: Fold) -> dict[str, Any]:
