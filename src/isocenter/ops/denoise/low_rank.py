@@ -21,7 +21,8 @@ class LowRank(Filter):
     For series of ten and more volumes of one object: diffusion MR, functional MR, perfusion, dynamic contrast. No spatial
     smoothing: a border stays where it is. The noise is measured by the way and noted. It needs noise that is
     independent between samples: run it before interpolation and before any other filter. On a series of 30 time points
-    with 4 components it wins 7.9 dB.
+    with 4 components it wins 7.9 dB; on a real arterial spin labelling series of 10 it raises the mean over the deviation in
+    time from 123 to 160 (2.3 dB).
 
     Parameters
     ----------
