@@ -59,7 +59,8 @@ def find_nuclei(
     reach: int,
     minimum: int,
     faintest: float,
-    textured: bool = False,
+    blur: float = 1.0,
+    trust: float = 0.6,
 ) -> npt.NDArray[np.uint32]:
     """Return nuclei, numbered from the top left.
 
@@ -83,8 +84,10 @@ def find_nuclei(
         Samples of the smallest nucleus.
     faintest
         Least brightness of a nucleus at its brightest, as a fraction of the median of what is above Otsu's threshold.
-    textured
-        Whether brightness inside nuclei is uneven, as in stained chromatin: then it says less of where one ends.
+    blur
+        Samples; smoothing of the distance to the edge before nuclei are parted: more keeps ragged ones whole.
+    trust
+        Weight of brightness beside the distance to the edge, 0 to 1: little where chromatin is uneven.
 
     References
     ----------
@@ -104,7 +107,7 @@ def find_nuclei(
     low = max(ground + level * (threshold - ground), ground + min(4.0 * noise, threshold - ground))
     mask = (smooth > low) & (smooth - ground > share * (nearby - ground))
     mask = fill_holes(ndimage.binary_opening(mask, structure=np.ones((2, 2))))
-    found = _part(mask, smooth, *((1.5, 0.3) if textured else (1.0, 0.6)))
+    found = _part(mask, smooth, blur, trust)
     count = int(found.max())
     samples = np.bincount(found.ravel(), minlength=count + 1)
     peaks = np.asarray(ndimage.maximum(smooth, found, np.arange(count + 1)))
