@@ -13,9 +13,9 @@ import pytest
 h5py = pytest.importorskip("h5py", reason="raw data are an extra")
 
 from isocenter.core.raw import Raw  # noqa: E402  after the check for the extra
-from isocenter.io.budget import Budget  # noqa: E402
-from isocenter.io.door import inspect, read_study  # noqa: E402
-from tests.io.raw_files import NAVIGATOR, NOISE, REVERSE, image_of, kspace_of, row, save, xml  # noqa: E402
+from isocenter.io.budget import Budget  # noqa: E402  after the check for the extra
+from isocenter.io.door import inspect, read_study  # noqa: E402  after the check for the extra
+from tests.io.raw_files import NAVIGATOR, NOISE, REVERSE, image_of, kspace_of, row, save, xml  # noqa: E402  after the check for the extra
 
 NY, NX = 24, 32
 

@@ -26,7 +26,7 @@ def _same(path: Path) -> None:
     theirs = nibabel.load(path)
     values = np.asarray(theirs.dataobj)  # type: ignore[attr-defined]  # its types do not know that volumes have data
     image = read(path)
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(theirs.affine)  # type: ignore[attr-defined]
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(theirs.affine)  # type: ignore[attr-defined]  # as above, of affines
     assert np.allclose(image.geometry.affine, affine, atol=1e-6)
     assert image.shape == values.shape
     assert np.allclose(image.array, values, rtol=1e-6, atol=1e-5 * max(1.0, float(np.abs(values).max())) * 1e-1)
