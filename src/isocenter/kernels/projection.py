@@ -31,7 +31,7 @@ def detector_bins(shape: tuple[int, int]) -> int:
 def angles_for(shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Return as many angles over half a turn as a plane of this size needs."""
     count = max(32, int(np.ceil(np.pi / 2 * max(shape))))
-    return np.arange(count) * (np.pi / count)
+    return np.asarray(np.arange(count) * (np.pi / count), dtype=np.float64)
 
 
 def line_sums(plane: Array, angles: Array, threads: int = 1) -> npt.NDArray[np.float64]:
