@@ -303,6 +303,13 @@ def test_the_image_itself_can_be_left_out_but_its_form_stays() -> None:
     assert "log-sigma-3-mm-2D_stat_mean" in flat
 
 
+@pytest.mark.parametrize("kernel, told", [("sampled", True), ("recursive", False)])
+def test_a_gaussian_below_one_sample_is_told(kernel: str, told: bool) -> None:
+    inputs = pair(*lesion(), (3.0, 1.0, 1.0))
+    found = Radiomics(families=("statistics",), responses={"log": [2], "log_kernel": kernel})(*inputs)
+    assert any("sampled Gaussian" in note for note in found.provenance.steps[-1].notes) == told
+
+
 def test_place_quarter_turns_and_threads_change_no_image_type() -> None:
     array, mask = lesion()
     array, mask = np.pad(array, 14, mode="edge"), np.pad(mask, 14)

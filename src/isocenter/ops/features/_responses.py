@@ -77,6 +77,14 @@ class Responses(BaseModel):
         found += (gradient(spacing, axes) if name == "gradient" else pointwise(name) for name in self.others)
         return tuple(found)
 
+    def too_thin(self, spacing: Sequence[float]) -> str:
+        """Return which Laplacians of Gaussians are smaller than a sample along some filtered axis, or nothing."""
+        if self.log_kernel != "sampled" or not self.log:
+            return ""
+        widest = max(spacing[-2:] if self.in_plane else spacing)
+        small = ", ".join(f"{sigma:g} mm" for sigma in self.log if sigma < widest)
+        return f"Laplacian of Gaussian of {small} on samples {widest:g} mm apart" if small else ""
+
     @property
     def needs_top(self) -> bool:
         """Whether the largest magnitude in the image is needed."""

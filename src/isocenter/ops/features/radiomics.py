@@ -305,6 +305,9 @@ class Radiomics(Extractor):
         others = self.responses.on(region.spacing, len(context.dims) < 3)
         found = measure(region, step, self._wanted(context), context.threads, notes)
         top = max(abs(float(np.nanmin(array))), abs(float(np.nanmax(array)))) if self.responses.needs_top else 0.0
+        thin = self.responses.too_thin(region.spacing[1:] if len(context.dims) < 3 else region.spacing)
+        if thin:
+            notes.append(f"{thin}: a sampled Gaussian is none there; choose log_kernel 'recursive', or interpolate first.")
         wanted = self._of_responses(context)
         for one in others:
             for tag, value in self._of_response(region, one, top, wanted, context.threads, notes).items():
