@@ -28,6 +28,8 @@ def _prepared() -> tuple[npt.NDArray[np.float32], Any]:
     generator = np.random.default_rng(0)
     for k in range(SIZE[0]):  # slice by slice, so that making it leaves no peak behind
         volume[0, k] = generator.normal(size=SIZE[1:])
+    with torch.inference_mode():  # what torch loads and compiles once for a network is no part of either's work
+        net(torch.zeros(1, 1, *WINDOW))
     return volume, net
 
 

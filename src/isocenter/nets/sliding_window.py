@@ -186,7 +186,7 @@ def predict_labels(
     ContentError
         If the network gives scores that are not finite.
     """
-    labels: npt.NDArray[Any] | None = None
+    labels: npt.NDArray[Any] = np.zeros(image.shape[1:], np.uint8)
     slabs = predict_slabs(
         image,
         network,
@@ -199,8 +199,8 @@ def predict_labels(
         transform=transform,
     )
     for axis, first, scores in slabs:
-        if labels is None:
-            labels = np.zeros(image.shape[1:], np.uint8 if scores.shape[0] <= 256 else np.uint16)
+        if scores.shape[0] > 256:
+            labels = labels.astype(np.uint16, copy=False)
         target = np.moveaxis(labels, axis, 0)
         rows = np.moveaxis(scores, axis + 1, 1)
         for row in range(rows.shape[1]):  # by row, so that the index array of an argmax stays small
@@ -211,7 +211,6 @@ def predict_labels(
                     "expected finite numbers; look for a damaged weight file or an input far outside the training range."
                 )
             target[first + row] = (decided[1] > decided[0]) if len(decided) == 2 else decided.argmax(axis=0)
-    assert labels is not None
     return labels
 
 
@@ -223,10 +222,13 @@ class _Reader:
     window: tuple[int, ...]
     inner: tuple[int, ...]
     transform: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None
+    buffer: npt.NDArray[np.float32] | None = None
 
     def read(self, corners: Sequence[tuple[int, ...]]) -> npt.NDArray[np.float32]:
-        """Return windows of shape (batch, channels, *window)."""
-        found = np.zeros((len(corners), int(self.image.shape[0]), *self.window), np.float32)
+        """Return windows of shape (batch, channels, *window), in an array that the next call fills anew."""
+        if self.buffer is None or len(self.buffer) < len(corners):
+            self.buffer = np.zeros((len(corners), int(self.image.shape[0]), *self.window), np.float32)
+        found = self.buffer[: len(corners)]  # what lies beyond a small image stays zero
         within = (slice(None), *(slice(0, n) for n in self.inner))
         for k, corner in enumerate(corners):
             piece = np.asarray(self.image[(slice(None), *(slice(c, c + n) for c, n in zip(corner, self.inner, strict=True)))])
