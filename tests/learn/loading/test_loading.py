@@ -104,7 +104,7 @@ def test_foreground_patches_hold_foreground():
 @pytest.mark.parametrize("mixing", ["", "cut-mix", "mix-up"])
 def test_any_number_of_workers_gives_equal_batches(stored, mixing):
     recipe = Recipe((8, 8, 8), batch=2, per_case=2, foreground=0.5, augment=MR, mixing=mixing, seed=7)
-    counts = (0, 1, 3) if mixing == "cut-mix" else (0,)
+    counts = (0, 2) if mixing == "cut-mix" else (0,)
     results = []
     for workers in counts:
         with Loader(stored, recipe, workers) as loader:
@@ -113,7 +113,7 @@ def test_any_number_of_workers_gives_equal_batches(stored, mixing):
     with Loader(stored, recipe) as loader:
         list(loader.epoch(5))
         later = list(loader.epoch(1))  # does not depend on what was drawn before
-    for other in (*results[1:], results[0][:0] + results[0]):
+    for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert np.array_equal(a.image, b.image)
             assert np.array_equal(a.truth, b.truth)

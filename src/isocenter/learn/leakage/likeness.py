@@ -20,6 +20,8 @@ FINE = 128  # samples along each side of the thumbnails that confirm
 COARSE = 48  # and of those that propose
 LOW = 8  # frequencies on each side of zero that propose
 SIDE = 2 * LOW + 1
+#: Correlation from which two whole spectra propose a pair; copies have 0.99 and more.
+ALIKE = 0.97
 FloatArray = npt.NDArray[np.float32]
 Turn = tuple[bool, bool, bool]  # transposed, rows reversed, columns reversed
 
@@ -108,7 +110,7 @@ def turned(picture: npt.NDArray[Any], how: Turn) -> npt.NDArray[Any]:
 def candidates(
     spectra: FloatArray, *, flips: bool, least: float = 0.6, most: int = 6, few: int = 40, block: int = 512
 ) -> Iterator[tuple[int, int, tuple[Turn, ...]]]:
-    """Yield pairs (i < j) that may show one picture, with the orientations of the first to compare.
+    """Yield pairs (i < j) that may show one picture, with the orientations of the first to compare; most pairs come twice.
 
     Parameters
     ----------
@@ -119,19 +121,20 @@ def candidates(
     least, most
         Least correlation of a pair, and most pairs for each case.
     few
-        Up to so many cases every pair is compared: too few for a mean that says what they share.
+        Up to so many cases there are too few for a mean that says what they share: whole spectra are compared then.
     block
         Rows of correlations in memory at once.
     """
     count = len(spectra)
+    if count < 2:
+        return
     mirrors = [(t, r) for t in (False, True) for r in (False, True)] if flips else [(False, False)]
     # A magnitude does not tell a picture from itself turned by half, so each mirror stands for two orientations.
     turns = [((t, r, False), (t, not r, True)) if flips else ((t, r, False),) for t, r in mirrors]
-    if count <= few:
-        every = tuple(turn for pair in turns for turn in pair)
-        yield from ((i, j, every) for i in range(count) for j in range(i + 1, count))
-        return
-    own = spectra - spectra.mean(axis=0)
+    if count > few:
+        own = spectra - spectra.mean(axis=0)
+    else:
+        own, least, most = spectra.copy(), ALIKE, count
     own /= np.maximum(np.sqrt((own * own).sum(axis=(1, 2), keepdims=True)), 1e-9)
     flat = own.reshape(count, -1)
     for start in range(0, count, block):
@@ -151,7 +154,6 @@ def candidates(
             if len(places) > most:
                 places = np.sort(places[np.argsort(-row[places], kind="stable")[:most]])
             for j in places:
-                # The pair is met again from its other side; it is yielded there only if it was not among the best here.
                 if i < j:
                     yield i, int(j), turns[which[i - start, j]]
                 else:
