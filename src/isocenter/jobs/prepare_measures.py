@@ -104,12 +104,13 @@ def measure(image: Image) -> Measures:
     artifacts = {} if holes else _scores("evaluate.artifacts", one)
     if noise is not None and noise.name == "none":
         artifacts["clipped"] = 0.0  # drawn, not acquired: nothing was cut off
+    below = bool(middle.size) and float(middle.min()) < 0  # a field multiplies a signal; there is none below 0
     return Measures(
         noise=noise,
         noise_share=noise.sigma / contrast if noise is not None and contrast > 0 else 0.0,
         contrast=contrast,
         sharpness=None if holes else _scores("evaluate.sharpness", one).get("sharpness"),
-        bias=None if holes else _scores("evaluate.bias", one).get("bias"),
+        bias=None if holes or calibrated(image.quantity) or below else _scores("evaluate.bias", one).get("bias"),
         artifacts=artifacts,
         speckle=speckle_variation(middle) if not holes and middle.size and float(middle.min()) >= 0 else 0.0,
         motion=None if holes else _motion(image),

@@ -123,7 +123,7 @@ def propose(image: Image, measures: Measures) -> Proposal:
 
 
 def _share(value: float) -> str:
-    return f"{100.0 * value:.2g} %"
+    return f"{100.0 * value:.{3 if value >= 0.1 else 2}g} %"
 
 
 def _series(chain: _Chain) -> None:
@@ -284,15 +284,15 @@ def _motion(chain: _Chain) -> None:
 
 def _brightness(chain: _Chain) -> None:
     image, value = chain.image, chain.measures.bias
+    if chain.calibrated:
+        why = f"values are {image.quantity}: dividing them by a field would change what they mean."
+        chain.leave("correct.bias_field", "not measured on calibrated values", why)
+        return
     if value is None or chain.measures.content:
         return
     shown = f"a smooth field varies the brightness by {_share(value)}"
     volume = len(image.geometry.shape) == 3 and image.geometry.unit == "mm" and "t" not in image.dims and "c" not in image.dims
-    if chain.calibrated:
-        chain.leave(
-            "correct.bias_field", shown, f"values are {image.quantity}: dividing them by a field would change what they mean."
-        )
-    elif image.modality == "MR" or (image.modality is None and volume):
+    if image.modality == "MR" or (image.modality is None and volume):
         if value > _BIAS and image.geometry.unit == "mm" and image.geometry.is_orthogonal and len(image.geometry.shape) > 1:
             chain.take(
                 "correct.bias_field", shown, "receive coils see near tissue brighter; equal tissue gets equal values (N4)."
