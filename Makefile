@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs gallery bench fuzz faults train-lungfields train-nuclei train-cord clean
+.PHONY: help demo test check lint types imports format docs gallery bench fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,7 +92,7 @@ bench: .venvs/bench/.ready ## compare with other packages, in an environment of 
 		|| echo "$$peer could not be installed: its rows will say so"; done
 	@touch $@
 
-train-lungfields train-nuclei train-cord: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
+train-lungfields train-nuclei train-cord train-landmarks train-lesions: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
 	@$(BIN)/python -m benchmarks.train.$* --seeds $(or $(SEEDS),0)
 
 fuzz: $(VENV)/.test ## look at 100,000 mutated inputs (minutes); COUNT=... and SEED=... change them
