@@ -93,9 +93,7 @@ def test_each_kind_of_image_gets_what_it_needs() -> None:
     still = np.asarray(brain_mr(noise=0.0).clean.array, float)[24:40, ::2, ::2]
     rng = np.random.default_rng(0)
     moved = np.stack([np.roll(still, k // 3, axis=2) + 15.0 * rng.standard_normal(still.shape) for k in range(12)])
-    series = Image(
-        moved.astype(np.float32), ("t", "z", "y", "x"), Geometry.regular(still.shape, (3.0, 4.5, 4.5)), modality="MR"
-    )
+    series = Image(moved.astype(np.float32), ("t", "z", "y", "x"), Geometry.regular(still.shape, (3.0, 4.5, 4.5)), modality="MR")
     assert _taken(series) == ["denoise.low_rank", "correct.motion"]
     specks = np.where(
         rng.random(still.shape) < 0.03,
