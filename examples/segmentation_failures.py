@@ -1,6 +1,6 @@
 """Where segmenters fail, on phantoms of known truth: writes three pictures into a folder.
 
-    python examples/segmentation_failures.py docs/images
+python examples/segmentation_failures.py docs/images
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The lung fields on a frontal chest X-ray: two drawn outlines, fitted to the picture and then snapped to its edges.
+"""The lung fields on a frontal chest X-ray: a pair of rounded shapes, fitted to the picture and then snapped to its edges.
 
-Nothing is trained. The outlines are drawn after the anatomy (apex, chest wall, costophrenic angle, dome of the
-diaphragm, heart and aortic knob) and were redrawn by hand after a look at results on public radiographs; no mean of
-reference masks went into them. Five numbers place each of them.
+Nothing is trained, and no reference mask went into the shape: it is a superellipse, the same for both lungs, that
+narrows towards the apex. Five numbers place each of them.
 """
 
 from __future__ import annotations
@@ -23,19 +22,20 @@ FloatArray = npt.NDArray[np.float64]
 #: Samples along each side of the square that the search works on.
 _SIZE = 256
 
-#: Outline of the lung on the image's left (the patient's right): from the wall (0) to the middle (1), and from the
-#: apex (0) to the costophrenic angle (1).
-_OUTLINE_RIGHT = (
-    (0.60, 0.00), (0.78, 0.025), (0.92, 0.09), (0.97, 0.20), (0.97, 0.40), (0.96, 0.55), (0.94, 0.70), (0.90, 0.84),
-    (0.75, 0.81), (0.60, 0.80), (0.45, 0.82), (0.30, 0.87), (0.15, 0.94), (0.03, 1.00), (0.00, 0.88), (0.01, 0.72),
-    (0.03, 0.57), (0.07, 0.42), (0.14, 0.28), (0.25, 0.14), (0.40, 0.04),
-)  # fmt: skip
-#: The same for the other side, with the heart.
-_OUTLINE_LEFT = (
-    (0.60, 0.00), (0.78, 0.025), (0.92, 0.09), (0.98, 0.18), (0.97, 0.28), (0.93, 0.38), (0.86, 0.50), (0.76, 0.62),
-    (0.67, 0.74), (0.60, 0.84), (0.45, 0.84), (0.30, 0.88), (0.20, 0.92), (0.10, 0.97), (0.03, 1.00), (0.00, 0.88),
-    (0.01, 0.72), (0.03, 0.57), (0.07, 0.42), (0.14, 0.28), (0.25, 0.14), (0.40, 0.04),
-)  # fmt: skip
+#: How round the outline is: exponents of a superellipse above and below its middle (2 an ellipse, more is squarer).
+_ROUND_ABOVE, _ROUND_BELOW = 2.5, 3.0
+#: Width at the apex as a share of that at the base: the wall leans inwards as it rises, the middle stays upright.
+_APEX = 0.65
+
+
+def _outline(count: int = 40) -> FloatArray:
+    """Return the one outline of both lungs, from the wall (0) to the middle (1) and from the apex (0) to the base (1)."""
+    turn = 2.0 * np.pi * np.arange(count) / count
+    across, down = np.cos(turn), np.sin(turn)
+    power = 2.0 / np.where(down < 0, _ROUND_ABOVE, _ROUND_BELOW)
+    from_wall, from_apex = (0.5 + 0.5 * np.sign(v) * np.abs(v) ** power for v in (across, down))
+    return np.column_stack([1.0 - (1.0 - from_wall) * (_APEX + (1.0 - _APEX) * from_apex), from_apex])
+
 
 #: Distance from the outline at which the picture is compared, inside and outside (share of the image's side).
 _STEP = 0.012
@@ -262,11 +262,11 @@ def find_lung_fields(image: npt.NDArray[Any]) -> LungFields:
     picture = _evened(image)
     if picture is None:
         return LungFields(whole, 0.0)
-    corners = ((1, -1, _OUTLINE_RIGHT), (2, 1, _OUTLINE_LEFT))
-    coarse = [_template(outline, side, 72) for _, side, outline in corners]
+    sides, outline = ((1, -1), (2, 1)), _outline()
+    coarse = [_template(outline, side, 72) for _, side in sides]
     placed = _pair(_search(picture, coarse[0]), _search(picture, coarse[1]))
     contrast = []
-    for (label, side, outline), where in zip(corners, placed, strict=True):
+    for (label, side), where in zip(sides, placed, strict=True):
         line = _snap(picture, _template(outline, side, 110), where)
         rows, columns = polygon_samples(line[:, 0] * image.shape[0] - 0.5, line[:, 1] * image.shape[1] - 0.5, image.shape)
         free = labels[rows, columns] == 0

@@ -166,7 +166,7 @@ def test_chest_radiographs(shared: Callable[[str], Path]) -> None:
         scores.append(dice(found > 0, truth > 127))
         columns = [np.argwhere(found == label)[:, 1].mean() for label in (1, 2)]
         assert columns[0] < array.shape[1] / 2 < columns[1]
-    assert np.mean(scores) >= 0.90 and min(scores) >= 0.55
+    assert np.mean(scores) >= 0.85 and min(scores) >= 0.5
 
 
 def test_a_mirrored_radiograph_keeps_its_right_lung() -> None:

@@ -82,7 +82,15 @@ class Nuclei(Segmenter):
                 grey = np.asarray(data.mean(axis=0) if data.ndim == 3 else data, dtype=np.float64)
                 signal = float(np.percentile(grey, 95)) - grey
             found = find_nuclei(
-                signal, sigma=1.3, level=0.42, share=0.37, reach=19, minimum=3 * self.minimum_area, faintest=0.3, blur=1.5, trust=0.3
+                signal,
+                sigma=1.3,
+                level=0.42,
+                share=0.37,
+                reach=19,
+                minimum=3 * self.minimum_area,
+                faintest=0.3,
+                blur=1.5,
+                trust=0.3,
             )
         if context.region is not None:
             found = renumbered(np.where(context.region, found, np.uint32(0)))
