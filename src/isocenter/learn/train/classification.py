@@ -88,7 +88,7 @@ def train_classifier(
     settings: FitSettings | None = None,
     mirror: Sequence[int] = (),
     augment: float = 1.0,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
 ) -> TrainedClassifier:

@@ -53,7 +53,7 @@ def fit(
     loss: Loss,
     settings: FitSettings | None = None,
     validate: Validation | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
     """Train a network.
@@ -89,7 +89,7 @@ def fit(
         If the folder holds a training with other settings, or the batches have no length.
     """
     settings = settings or FitSettings()
-    run = _Run(net, _sized(batches), loss, settings, chosen_device(settings.device), folder)
+    run = _Run(net, _sized(batches), loss, settings, chosen_device(settings.device), None if folder is None else Path(folder))
     with _deterministic(settings, run.device), torch.random.fork_rng(enabled=True, devices=[]):
         run.resume()
         while not run.finished:

@@ -28,7 +28,10 @@ __all__ = ["import_nnunet"]
 
 
 def import_nnunet(
-    folder: Path, configuration: str = "3d_fullres", folds: Sequence[int] | None = None, checkpoint: str = "checkpoint_final.pth"
+    folder: Path | str,
+    configuration: str = "3d_fullres",
+    folds: Sequence[int] | None = None,
+    checkpoint: str = "checkpoint_final.pth",
 ) -> TrainedSegmenter:
     """Return the segmenter of a trained nnU-Net (version 2) folder; nothing of its code is run.
 
@@ -52,6 +55,7 @@ def import_nnunet(
     ContentError
         If plans or weights do not fit each other.
     """
+    folder = Path(folder)
     plans, dataset = _json(folder / "plans.json"), _json(folder / "dataset.json")
     try:
         own = plans["configurations"][configuration]

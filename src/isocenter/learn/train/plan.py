@@ -215,14 +215,14 @@ def topology(
     return [-(-n // t) * t for n, t in zip(patch, total, strict=True)], parameters
 
 
-def write_plan(plan: Plan, path: Path) -> None:
+def write_plan(plan: Plan, path: Path | str) -> None:
     """Write a plan as YAML."""
-    write_bytes(path, yaml.dump(plan.to_dict()).encode())
+    write_bytes(Path(path), yaml.dump(plan.to_dict()).encode())
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path | str) -> Plan:
     """Read a plan from YAML."""
-    return Plan.from_dict(yaml.load(yaml.read_file(path), str(path)), str(path))
+    return Plan.from_dict(yaml.load(yaml.read_file(Path(path)), str(path)), str(path))
 
 
 def _assembled(

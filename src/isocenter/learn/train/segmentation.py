@@ -67,16 +67,18 @@ class TrainedSegmenter:
         indices = labels_of(data, self.networks, self.plan, self.mirror)
         return native_labels(indices, grid, image, self.segments)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write the plan and the weights; `read_segmenter` reads them."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_plan(self.plan, folder / "plan.yaml")
         for k, net in enumerate(self.networks):
             weights.save(net.state_dict(), folder / f"weights-{k + 1}.safetensors")
 
 
-def read_segmenter(folder: Path) -> TrainedSegmenter:
+def read_segmenter(folder: Path | str) -> TrainedSegmenter:
     """Read what `TrainedSegmenter.save` wrote."""
+    folder = Path(folder)
     plan = read_plan(folder / "plan.yaml")
     files = sorted(folder.glob("weights-*.safetensors"))
     if not files:
@@ -99,7 +101,7 @@ def train_segmenter(
     budget: Budget | None = None,
     mirror: Sequence[int] = (),
     loss: nn.Module | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     seed: int = 0,
     announce: Callable[[Plan], None] | None = None,
     progress: Callable[[EpochRow], None] | None = None,
@@ -137,6 +139,7 @@ def train_segmenter(
     ContentError, GridMismatchError
         If the data cannot be used; the message names the case.
     """
+    folder = None if folder is None else Path(folder)
     found = fingerprint(images, masks, names)
     if plan is None and folder is not None and (folder / "plan.yaml").exists():
         plan = read_plan(folder / "plan.yaml")
