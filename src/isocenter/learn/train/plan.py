@@ -172,7 +172,7 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
             features //= 2
             continue
         epochs = int(min(max(budget.seconds / (1.15 * second * steps), 1), budget.epochs))
-        return replace(plan, settings=replace(settings, epochs=epochs), seconds=round(1.15 * second * steps * epochs, 1))
+        return replace(plan, settings=replace(settings, epochs=epochs), seconds=float(f"{1.15 * second * steps * epochs:.3g}"))
 
 
 def target_spacing(found: Fingerprint) -> tuple[float, ...]:
