@@ -26,6 +26,8 @@ _SIZE = 256
 _ROUND_ABOVE, _ROUND_BELOW = 2.5, 3.0
 #: Width at the apex as a share of that at the base: the wall leans inwards as it rises, the middle stays upright.
 _APEX = 0.65
+#: Where the base of a lung begins, as a share of its height: its outer half lies beside the heart and above the diaphragm.
+_BASE = 0.75
 
 
 def _outline(count: int = 40) -> FloatArray:
@@ -36,6 +38,9 @@ def _outline(count: int = 40) -> FloatArray:
     from_wall, from_apex = (0.5 + 0.5 * np.sign(v) * np.abs(v) ** power for v in (across, down))
     return np.column_stack([1.0 - (1.0 - from_wall) * (_APEX + (1.0 - _APEX) * from_apex), from_apex])
 
+
+#: Width of the picture that heart and great vessels may take between the two lungs' straight inner edges.
+_MEDIASTINUM = 0.25
 
 #: Distance from the outline at which the picture is compared, inside and outside (share of the image's side).
 _STEP = 0.012
@@ -64,6 +69,8 @@ class _Template:
     side: int
     outline: FloatArray
     inner: FloatArray
+    base: FloatArray
+    upper: FloatArray
 
     def place(self, points: FloatArray, where: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return x and y, shape (candidates, n), of points for rows (x of the middle edge, top, width, height, slant)."""
@@ -83,7 +90,9 @@ def _even(corners: Any, count: int) -> FloatArray:
 def _template(corners: Any, side: int, count: int) -> _Template:
     grid = (np.stack(np.meshgrid(np.arange(16), np.arange(16)), axis=-1).reshape(-1, 2) + 0.5) / 16.0
     inside = polygon2mask((160, 160), np.asarray(corners) * 160.0)[tuple((grid * 160.0).astype(int).T)]
-    return _Template(side, _even(np.asarray(corners), count), grid[inside])
+    inner = grid[inside]
+    base, upper = (inner[:, 0] < 0.5) & (inner[:, 1] > _BASE), inner[:, 1] < 0.5
+    return _Template(side, _even(np.asarray(corners), count), inner, inner[base], inner[upper])
 
 
 def _normals(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -106,11 +115,14 @@ def _score(picture: FloatArray, where: FloatArray, template: _Template) -> Float
     out_x, out_y = (_STEP * n for n in _normals(x, y))
     edge = np.tanh(1.5 * (_look(picture, x + out_x, y + out_y) - _look(picture, x - out_x, y - out_y))).mean(1)
     dark = np.tanh(-_look(picture, *template.place(template.inner, where))).mean(1)
+    # Dark on the whole is not enough: an outline drawn over lung and liver is. The base must be as dark as the upper half, beside the heart.
+    base, upper = (np.tanh(_look(picture, *template.place(part, where))).mean(1) for part in (template.base, template.upper))
+    pale = np.clip(base - upper, 0.0, None)
     beyond = ((x < 0.005) | (x > 0.995) | (y < 0.0) | (y > 1.0)).mean(1)
     width, height = where[:, 2], where[:, 3]
     form = np.log(height / width / 1.9) ** 2
     area = np.clip(np.log(width * height / 0.12), -1.0, 0.6)
-    result: FloatArray = edge + 0.6 * dark - 2.0 * beyond - 0.15 * form + 0.6 * area
+    result: FloatArray = edge + 0.6 * dark - 1.0 * pale - 2.0 * beyond - 0.15 * form + 0.6 * area
     return result
 
 
@@ -140,8 +152,16 @@ def _pair(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatA
     """Return the placings of both sides that fit well and fit each other."""
     (a, a_score), (b, b_score) = first, second
     apart = np.abs(a[:, None] - b[None])
+    parted = np.clip(b[None, :, 0] - a[:, None, 0] - _MEDIASTINUM, 0.0, None)
     overlap = np.clip(a[:, None, 0] - b[None, :, 0] + 0.04, 0.0, None)
-    total = a_score[:, None] + b_score[None] - 3.0 * apart[..., 1] - 1.5 * apart[..., 3] - 1.5 * apart[..., 2] - 10.0 * overlap
+    total = (
+        a_score[:, None]
+        + b_score[None]
+        - 3.0 * apart[..., 1]
+        - 1.5 * apart[..., 3]
+        - 1.5 * apart[..., 2]
+        - 10.0 * (overlap + parted)
+    )
     i, j = np.unravel_index(int(total.argmax()), total.shape)
     return a[i], b[j]
 
