@@ -13,6 +13,8 @@ from isocenter.core.errors import ContentError, GridMismatchError, MissingInputE
 from isocenter.io.door import Case, inspect
 from isocenter.io.inventory import Item
 from isocenter.jobs.choose import Candidate, choose, load_study
+from isocenter.jobs.signal_choice import of_signals, wants_signal
+from isocenter.jobs.slide import wants_slide
 from isocenter.jobs.words import describe_modality
 from isocenter.pipeline.spec import Input, Pipeline, load
 
@@ -78,11 +80,13 @@ def analyses_of(
     """
     images = [item for item in case.items if item.kind == "image"]
     marks = [item for item in case.items if item.kind in ("labels", "contours")]
-    others = [item for item in case.items if item.kind not in ("image", "labels", "contours")]
+    others = [item for item in case.items if item.kind not in ("image", "labels", "contours", "signal", "pyramid")]
     left = [f"{item.name} ({item.format}, {item.kind}) is no image and was not analysed." for item in others]
-    if not images:
+    alone, more = _bind_alone(case, study)
+    left += more
+    if not images or (study is not None and _takes(find_study(study)) != "image"):
         left += [f"{item.name} ({item.format}) is a mask without its image: add the image to the input." for item in marks]
-        return [], left
+        return [_alone(case, item, name, why, len(alone)) for item, name, why in alone], left
     bound = _bind_given(images, study) if study is not None else _bind(images)
     result = []
     used: set[int] = set()
@@ -92,12 +96,46 @@ def analyses_of(
         items = tuple(dataclasses.replace(item, name=slot) for slot, item in slots.items()) + tuple(own)
         label = case.pseudonym if len(bound) == 1 else f"{case.pseudonym}-{'-'.join(i.name for i in slots.values())}"
         result.append(Analysis(label.replace("_", "-"), Case(case.pseudonym, items), name, why))
+    result += [_alone(case, item, name, why, len(bound) + len(alone)) for item, name, why in alone]
     left += [
         f"{mark.name} ({mark.format}) refers to no image of this input and was not measured."
         for mark in marks
         if id(mark) not in used
     ]
     return result, left
+
+
+def _takes(pipeline: Pipeline) -> str:
+    """Return what a study is run on: ``image``, ``signal`` or ``pyramid``."""
+    return "signal" if wants_signal(pipeline) else "pyramid" if wants_slide(pipeline) else "image"
+
+
+def _bind_alone(case: Case, study: str | None) -> tuple[list[tuple[Item, str, str]], list[str]]:
+    """Return (item, study, why) of every signal and whole slide that a study takes, and a sentence for each of the others."""
+    asked = "" if study is None else _takes(find_study(study))
+    found, left = of_signals(case, study if asked == "signal" else None, study is not None)
+    for item in case.items:
+        if item.kind != "pyramid":
+            continue
+        grid = item.spec.geometry
+        colour = grid is not None and item.spec.samples == 3 * grid.size
+        if study is not None and asked == "pyramid":
+            found.append((item, study, "you asked for it"))
+        elif study is None and colour and grid is not None and grid.unit == "mm":
+            found.append((item, "slide", "the input is a whole slide in colour that states the size of its pixels"))
+        else:
+            reason = (
+                "the study is for other inputs" if study is not None else "a slide in colour with a stated pixel size is expected"
+            )
+            left.append(f"{item.name} ({item.format}, whole slide) was not analysed: {reason}; isocenter info says what it is.")
+    return found, left
+
+
+def _alone(case: Case, item: Item, study: str, why: str, count: int) -> Analysis:
+    """Return the analysis of one signal or whole slide."""
+    label = case.pseudonym if count == 1 else f"{case.pseudonym}-{item.name}"
+    slot = "signal" if item.kind == "signal" else "slide"
+    return Analysis(label.replace("_", "-"), Case(case.pseudonym, (dataclasses.replace(item, name=slot),)), study, why)
 
 
 Bound = tuple[dict[str, Item], str, str]
@@ -107,7 +145,7 @@ def _bind(images: Sequence[Item]) -> list[Bound]:
     """Return (slot -> image, study, why) for studies of several images first, then for every image left."""
     rest = list(images)
     found: list[Bound] = []
-    several = [name for name in studies.names() if load_study(name).inputs]
+    several = [name for name in studies.names() if load_study(name).inputs and _takes(load_study(name)) == "image"]
     for name in sorted(several, key=lambda n: -int(load_study(n).applies.get("priority", 0))):
         while True:
             slots = _match_inputs(load_study(name).inputs, rest)
@@ -198,7 +236,7 @@ def give_masks(analyses: Sequence[Analysis], masks: Mapping[str, Path]) -> list[
                 own[name] = path
                 used = True
         if not used and analyses:
-            first = next(i.spec.geometry for i in analyses[0].case.items if i.kind == "image")
+            first = next((i.spec.geometry for i in analyses[0].case.items if i.kind == "image"), "none: there is no image")
             raise GridMismatchError(
                 f"Mask '{path}' (--mask {name}=...) lies on another grid ({grid}) than the image ({first}): expected one grid; "
                 "resample it with: isocenter apply resample.to_grid MASK IMAGE -o NEW"

@@ -19,6 +19,7 @@ from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
 from isocenter.core.points import Mesh
 from isocenter.core.provenance import digest_json
+from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.io import atomic, door
 from isocenter.jobs.analyses import Analysis
@@ -28,6 +29,9 @@ from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, writ
 from isocenter.jobs.prepare_outputs import write_prepared
 from isocenter.jobs.prepare_report import prepare_report
 from isocenter.jobs.report import case_report
+from isocenter.jobs.signal_report import signal_report, write_signals
+from isocenter.jobs.slide import Slide, SlideOutcome, pyramid_of, wants_slide
+from isocenter.jobs.slide_report import add_pictures, slide_findings, write_slide
 from isocenter.pipeline import lineage
 from isocenter.pipeline.cache import Cache
 from isocenter.pipeline.plan import Plan, plan
@@ -35,8 +39,9 @@ from isocenter.pipeline.progress import Listener
 from isocenter.pipeline.run import Outcome, execute
 from isocenter.pipeline.spec import Pipeline, Step
 from isocenter.view import html, pdf
+from isocenter.view.report import Report
 
-__all__ = ["CaseResult", "Task", "analyse", "load_task", "plan_of"]
+__all__ = ["CaseResult", "Task", "analyse", "load_task", "plan_of", "rerun"]
 
 #: More segments than this are meshed together, as one surface.
 _MOST_MESHES = 12
@@ -92,6 +97,8 @@ def plan_of(task: Task) -> Plan:
     """
     specs: dict[str, Spec] = {}
     items = task.analysis.case.items
+    if wants_slide(task.analysis.pipeline):
+        return Slide(next(item for item in items if item.kind == "pyramid").load(), task.analysis.pipeline).plan()
     for item in items:
         if item.kind == "contours":
             image = next((i for i in items if i.kind == "image" and i.uid in item.references), items[0])
@@ -119,14 +126,44 @@ def analyse(task: Task, listen: Listener | None = None) -> CaseResult:
         if kept is not None:
             return kept
     _clear(task.folder)
-    study = load_task(task)
     cache = Cache(task.root / STATE / "cache")
-    planned = plan(task.analysis.pipeline, {name: Spec.of(value) for name, value in study.slots.items()}).require()
-    outcome = execute(planned, study, cache=cache, seed=task.seed, force=task.force, progress=listen)
-    meshes = _mesh(task, outcome, cache)
-    findings = findings_of(task.analysis, study, outcome, planned)
-    result = _write(task, key, study, outcome, meshes, findings)
+    done = _carried_out(load_task(task), task.analysis.pipeline, task.seed, cache, task.force, listen)
+    meshes = _mesh(task, done.outcome, cache)
+    assert done.outcome.plan is not None  # execute keeps its plan
+    findings = findings_of(task.analysis, done.study, done.outcome, done.outcome.plan)
+    if done.on_slide is not None:
+        findings = slide_findings(findings, done.on_slide)
+    result = _write(task, key, done, meshes, findings)
     return dataclasses.replace(result, seconds=time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A case as it was read, what its study gave, and, of a whole slide, what was found on its tiles."""
+
+    study: Study
+    outcome: Outcome
+    slide: Slide | None = None
+    on_slide: SlideOutcome | None = None
+
+
+def _carried_out(
+    study: Study, pipeline: Pipeline, seed: int, cache: Cache | None = None, force: bool = False, listen: Listener | None = None
+) -> _Done:
+    """Run a study on a loaded case."""
+    pyramid = pyramid_of(study)
+    if pyramid is not None and wants_slide(pipeline):
+        slide = Slide(pyramid, pipeline)
+        seen = slide.overviews(study)
+        found = slide.execute(seen, cache=cache, seed=seed, force=force, progress=listen)
+        return _Done(seen, found.outcome, slide, found)
+    planned = plan(pipeline, {name: Spec.of(value) for name, value in study.slots.items()}).require()
+    return _Done(study, execute(planned, study, cache=cache, seed=seed, force=force, progress=listen))
+
+
+def rerun(task: Task, pipeline: Pipeline, seed: int) -> Mapping[str, str]:
+    """Read a case and run the steps again, without any cache; return slot -> digest of what they gave."""
+    return _carried_out(load_task(task), pipeline, seed).outcome.digests
 
 
 def _key(task: Task) -> str:
@@ -228,27 +265,17 @@ def _mesh(task: Task, outcome: Outcome, cache: Cache) -> tuple[Outcome, dict[str
     ), groups
 
 
-def _write(
-    task: Task,
-    key: str,
-    source: Study,
-    outcome: Outcome,
-    surfaces: tuple[Outcome, dict[str, list[Mesh]]],
-    findings: Findings,
-) -> CaseResult:
+def _write(task: Task, key: str, done: _Done, surfaces: tuple[Outcome, dict[str, list[Mesh]]], findings: Findings) -> CaseResult:
     """Write every file, the lineage last."""
+    outcome = done.outcome
     whole, meshes = surfaces
     outputs = Outputs(task.folder)
-    write_slots(outputs, outcome.study, tuple(source.slots))
+    write_slots(outputs, outcome.study, tuple(done.study.slots))
     write_mesh_groups(outputs, meshes)
     identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)
-    if "compare" in task.analysis.pipeline.report:
-        write_prepared(outputs, task.analysis.pipeline, outcome.study, identity)
-        report = prepare_report(task.analysis, outcome, findings, outputs.notes, identity if task.identify else None)
-    else:
-        report = case_report(task.analysis, outcome, findings, meshes, outputs.notes, identity if task.identify else None)
+    report = _composed(task, done, outputs, findings, meshes, identity)
     atomic.write_bytes(outputs.path("report.html", "", "report"), html.html(report))
     document = pdf.pdf(report)
     atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)
@@ -276,6 +303,25 @@ def _write(
         task, summary, record["head"], len(outputs.files), reused=all(s.cached for s in whole.steps) and bool(whole.steps)
     )
     return dataclasses.replace(result, steps=steps, peak_bytes=_peak_bytes())
+
+
+def _composed(
+    task: Task, done: _Done, outputs: Outputs, findings: Findings, meshes: Mapping[str, list[Mesh]], identity: Mapping[str, Any]
+) -> Report:
+    """Write what only this kind of case has, and return its report."""
+    analysis, outcome = task.analysis, done.outcome
+    shown = identity if task.identify else None
+    if "compare" in analysis.pipeline.report:
+        write_prepared(outputs, analysis.pipeline, outcome.study, identity)
+        return prepare_report(analysis, outcome, findings, outputs.notes, shown)
+    if isinstance(outcome.study[findings.image_slot], Signal):
+        write_signals(outputs, outcome.study)
+        return signal_report(analysis, outcome, findings, outputs.notes)
+    if done.slide is not None and done.on_slide is not None:
+        write_slide(outputs, done.slide, done.on_slide)
+        report = case_report(analysis, outcome, findings, meshes, outputs.notes, shown)
+        return add_pictures(report, done.on_slide)
+    return case_report(analysis, outcome, findings, meshes, outputs.notes, shown)
 
 
 def _write_pdf(outputs: Outputs, document: bytes, identity: Mapping[str, Any], title: str, named: bool) -> None:

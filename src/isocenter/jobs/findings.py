@@ -10,6 +10,7 @@ from typing import Any
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.results import Column, Features
+from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.jobs.analyses import Analysis
 from isocenter.pipeline.plan import Plan
@@ -19,6 +20,7 @@ __all__ = ["Findings", "findings_of", "readable"]
 
 #: More rows than this are summarised, the rest stands in the tables.
 _MOST_ROWS = 12
+_MOST_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     report = analysis.pipeline.report
     study = outcome.study
     wished = (report.get("image", "image"), "image", *report.get("compare", ())[:1], *study.images)
-    image_slot: str = next(s for s in wished if s in study.slots)
+    image_slot: str = next(s for s in (*wished, *study.slots) if s in study.slots)
     regions = {
         step.to: step.inputs[1] for step in plan.steps if step.spec.kind == "Features" and len(step.inputs) > 1 and step.inputs[1]
     }
@@ -66,7 +68,9 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     wanted = [name for name in report.get("labels", ()) if name in study.labels]
     rest = [name for name in study.labels if name in regions.values() and name not in wanted and name not in brought]
     label_slots = (*brought, *wanted, *rest)
-    columns, rows = _key(tuple(report.get("key", ())), study, regions, label_slots)
+    keys = tuple(report.get("key", ()))
+    of_signal = isinstance(study[image_slot], Signal)
+    columns, rows = key_of_channels(keys, study) if of_signal else _key(keys, study, regions, label_slots)
     counted = report.get("count", ())
     counts = tuple((f"{name.replace('_', ' ')} found", _objects(study[name])) for name in counted if name in study.labels)
     notes: dict[str, None] = {}
@@ -147,6 +151,27 @@ def _key(
     if len(rows) > _MOST_ROWS:
         shown_rows.append((f"and {len(rows) - _MOST_ROWS} more in the tables", *["" for _ in keys]))
     return tuple(heads[key] for key in keys), tuple(shown_rows)
+
+
+def key_of_channels(wanted: tuple[str, ...], study: Study) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return headings and one row for each channel of the columns that a study calls important."""
+    heads: list[str] = []
+    cells: dict[str, list[str]] = {}
+    tables = [value for value in study.slots.values() if isinstance(value, Features)]
+    for key in wanted:
+        table = next((t for t in tables if key in t.names), None)
+        if table is None:
+            continue
+        column = table.columns[table.names.index(key)]
+        heads.append(key.replace("_", " "))
+        for region in table.regions:
+            text, unit = readable(column, table[region, key])
+            cells.setdefault(region, []).append(f"{text} {unit}".strip())
+    rows = [(region, *values) for region, values in cells.items()]
+    shown = rows[:_MOST_CHANNELS]
+    if len(rows) > _MOST_CHANNELS:
+        shown.append((f"and {len(rows) - _MOST_CHANNELS} more in the tables", *["" for _ in heads]))
+    return tuple(heads), tuple(shown)
 
 
 def _words(slot: str, region: str) -> str:

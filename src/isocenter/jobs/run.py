@@ -199,6 +199,8 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None, *, jud
     if not tasks:
         if failures and not isinstance(failures[0], ContentError):
             raise failures[0]
+        if not refused and unused:
+            raise ContentError(f"Nothing in the input was analysed: {unused[0]}")
         if not refused:
             shown = ", ".join(str(p) for p in inputs)
             raise ContentError(f"Nothing usable in {shown}: expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF images.")

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.core.errors import IsocenterError, MissingInputError, ParameterError
-from isocenter.core.operation import Spec
-from isocenter.jobs.case import Task, load_task
+from isocenter.jobs.case import Task, rerun
 from isocenter.jobs.options import Options
 from isocenter.jobs.run import prepare
 from isocenter.pipeline import verify as checks
-from isocenter.pipeline.plan import plan
-from isocenter.pipeline.run import execute
 from isocenter.pipeline.spec import load
 
 __all__ = ["Verification", "verify"]
@@ -137,11 +134,7 @@ class _Again:
         task = self.tasks.get(name)
         if task is None:
             raise ParameterError(f"The inputs hold no case '{name}': expected the inputs this folder was made from.")
-        study = load_task(task)
-        pipeline = load(lineage["pipeline"]["spec"])
-        specs = {slot: Spec.of(value) for slot, value in study.slots.items()}
         try:
-            outcome = execute(plan(pipeline, specs).require(), study, seed=int(lineage["seed"]))
+            return rerun(task, load(lineage["pipeline"]["spec"]), int(lineage["seed"]))
         except IsocenterError as error:
             raise ParameterError(f"The steps of case '{name}' cannot be run again: {error}") from error
-        return outcome.digests

@@ -18,7 +18,13 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TOP = ("name", "title", "description", "applies", "inputs", "report", "steps")
 _FILES = ("input", "output", "in", "out", "path", "paths", "file", "files", "folder")
 _APPLIES = ("modality", "dims", "body_part", "content", "quantity", "priority")
-_INPUT = ("kind", "modality", "quantity", "dims", "optional", "title")
+_INPUT = ("kind", "modality", "quantity", "dims", "optional", "title", "mpp", "tile", "halo", "within")
+#: What a view of a whole slide may say -> lowest and highest value, in words.
+_VIEW = {
+    "mpp": (0.01, 1000.0, "micrometres per sample, 0.01 to 1000"),
+    "tile": (64, 8192, "samples along a side of a tile, 64 to 8192"),
+    "halo": (0, 1024, "samples around a tile, 0 to 1024"),
+}
 _KINDS = ("image", "labels", "transform", "raw", "signal", "features")
 _REPORT = (
     "title", "columns", "figures", "notes", "references", "window", "image", "labels", "key", "meshes", "count", "compare",
@@ -84,7 +90,29 @@ def _inputs(check: Checker, value: Any) -> dict[str, Input]:
             fields["optional"] = check.flag(held["optional"], (*path, "optional"), f"'optional' of input '{name}'")
         if "title" in held:
             fields["title"] = check.text(held["title"], (*path, "title"), f"'title' of input '{name}'", most=200)
+        fields |= _view(check, held, path, name)
         found[name] = Input(name, **fields)
+    return found
+
+
+def _view(check: Checker, held: dict[str, Any], path: tuple[Any, ...], name: str) -> dict[str, Any]:
+    """Return how an input is cut out of a whole slide."""
+    found: dict[str, Any] = {}
+    for key, (low, high, words) in _VIEW.items():
+        value = held.get(key)
+        if value is None or value is BAD:
+            continue
+        kinds = int if key != "mpp" else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+            check.problem((*path, key), f"'{key}' of input '{name}' is {kind_of(value)}: expected {words}")
+        else:
+            found[key] = float(value) if key == "mpp" else value
+    if "within" in held:
+        found["within"] = check.text(
+            held["within"], (*path, "within"), f"'within' of input '{name}'", SLOT_NAME, "the name of a slot"
+        )
+    if found and "mpp" not in found:
+        check.problem(path, f"input '{name}' has {', '.join(found)} without 'mpp': expected micrometres per sample")
     return found
 
 

@@ -42,6 +42,13 @@ class Input:
         Whether the pipeline also runs without it.
     title
         What it is, for people.
+    mpp
+        Of an input that is cut out of a whole slide: micrometres per sample; 0 for an image that is read whole.
+    tile, halo
+        Where the slide is seen tile by tile: samples along each side of a tile, and how many of its neighbours' it is given
+        on each side.
+    within
+        Labels on another view of the slide: only tiles that hold some are visited.
     """
 
     name: str
@@ -51,6 +58,10 @@ class Input:
     dims: tuple[str, ...] = ()
     optional: bool = False
     title: str = ""
+    mpp: float = 0.0
+    tile: int = 0
+    halo: int = 0
+    within: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what differs from the defaults, as in the YAML."""
@@ -61,8 +72,9 @@ class Input:
                 found[key] = list(values)
         if self.optional:
             found["optional"] = True
-        if self.title:
-            found["title"] = self.title
+        for key in ("title", "mpp", "tile", "halo", "within"):
+            if getattr(self, key):
+                found[key] = getattr(self, key)
         return found
 
 

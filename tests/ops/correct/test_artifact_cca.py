@@ -54,3 +54,13 @@ def test_repeated_flat_and_broken_channels() -> None:
     noisy[2, 5] = np.nan
     with pytest.raises(ContentError, match="not finite"):
         ArtifactCca()(Signal(noisy, RATE))
+
+
+def test_a_rhythm_in_hz_gives_the_threshold_of_its_rate() -> None:
+    _, noisy = eeg()
+    threshold = float(np.cos(2 * np.pi * 20 / RATE))
+    by_rhythm = ArtifactCca(rhythm=20.0)(Signal(noisy, RATE))
+    np.testing.assert_array_equal(by_rhythm.array, ArtifactCca(threshold=threshold)(Signal(noisy, RATE)).array)
+    slow = ArtifactCca(rhythm=70.0)(Signal(noisy, RATE))
+    np.testing.assert_array_equal(slow.array, noisy)
+    assert "sampled too slowly" in slow.provenance.steps[-1].notes[0]

@@ -18,6 +18,7 @@ Metric             prediction, truth -> Scores             bounds, empty-set con
 Predictor          Image or Features -> Prediction         probabilities sum to 1
 Detector           Image[, region] -> Points or Boxes      positions in mm inside the image
 SignalFilter       Signal -> Signal                        channels and rate kept
+SignalExtractor    Signal -> Features                      one row per channel; unit per column
 Fittable           fit(cohort) -> Operation                fitting never mutates
 =================  ======================================  =====================================================
 
@@ -26,7 +27,7 @@ The contract suites in `isocenter.testing.contracts` check every member.
 
 from __future__ import annotations
 
-from isocenter.core.families.finding import Detector, Fittable, Predictor, SignalFilter
+from isocenter.core.families.finding import Detector, Fittable, Predictor, SignalExtractor, SignalFilter
 from isocenter.core.families.grids import Reconstructor, Registrar, Resampler
 from isocenter.core.families.images import Filter, Fuser, ReferenceFilter
 from isocenter.core.families.labelling import Editor, Segmenter, Surfacer
@@ -47,6 +48,7 @@ __all__ = [
     "Registrar",
     "Resampler",
     "Segmenter",
+    "SignalExtractor",
     "SignalFilter",
     "Surfacer",
 ]

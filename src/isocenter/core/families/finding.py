@@ -1,24 +1,24 @@
-"""Families that say what and where, filter signals, or learn: Predictor, Detector, SignalFilter, Fittable."""
+"""Families that say what and where, take signals, or learn: Predictor, Detector, SignalFilter, SignalExtractor, Fittable."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from isocenter.core.dtype import working_dtype
-from isocenter.core.errors import ContentError
+from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.families.base import OnImages, spatial_mask
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Context, Operation, Spec, default_threads
 from isocenter.core.points import Boxes, Points
-from isocenter.core.results import Features, Prediction
+from isocenter.core.results import Column, Features, Prediction
 from isocenter.core.signal import Signal
 
-__all__ = ["Detector", "Fittable", "Predictor", "SignalFilter"]
+__all__ = ["Detector", "Fittable", "Predictor", "SignalExtractor", "SignalFilter"]
 
 
 class Predictor(Operation):
@@ -81,6 +81,60 @@ class SignalFilter(Operation):
                 f"{self.name} returned {array.shape} for {signal.array.shape}: a signal filter keeps channels and rate."
             )
         return Signal(array, signal.rate, signal.channels, signal.unit, signal.start, self.traced((signal,), seed, notes))
+
+
+class SignalExtractor(Operation):
+    """Signal -> Features: one row per channel."""
+
+    family: ClassVar[str] = "SignalExtractor"
+
+    def columns(self, unit: str | None) -> tuple[Column, ...]:
+        """Return the columns, with units that may depend on that of the samples."""
+        raise TypeError(f"{type(self).__name__} has no columns: a signal extractor must define them.")
+
+    def __call__(self, signal: Signal, /, *, seed: int = 0, threads: int | None = None) -> Features:
+        """Return the measurements of every channel.
+
+        `compute` is handed one channel, shape (samples,), and ``context.spacing`` of 1 / rate s; it returns column name ->
+        value, and a column it leaves out is NaN.
+        """
+        if not isinstance(signal, Signal):
+            raise ContentError(f"{self.name} measures a signal, but was given {type(signal).__name__}: expected a Signal.")
+        notes: list[str] = []
+        grid = Geometry.regular((signal.array.shape[1],), (1.0 / signal.rate,))
+        columns = self.columns(signal.unit)
+        rows = []
+        for name, samples in zip(signal.channels, signal.array, strict=True):
+            context = Context(
+                geometry=grid,
+                dims=("x",),
+                seed=seed,
+                threads=threads or default_threads(),
+                name=f"{self.name}, {name}",
+                notes=notes,
+            )
+            values: Mapping[str, Any] = self.compute(np.asarray(samples, dtype=np.float64), context)
+            unknown = set(values) - {c.name for c in columns}
+            if unknown:
+                raise ParameterError(f"{self.name} computed undeclared columns {sorted(unknown)}.")
+            rows.append(tuple(values.get(c.name, float("nan")) for c in columns))
+        regions = _distinct(signal.channels)
+        return Features(columns, tuple(rows), regions, self.traced((signal,), seed, notes))
+
+    def resolve(self, *specs: Spec) -> Spec:
+        """Return that features come out."""
+        if specs and specs[0].kind != "Signal":
+            raise ContentError(f"{self.name} measures a signal, but would be given {specs[0].kind}: expected a Signal.")
+        return Spec("Features")
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names made unique: a montage may name two channels alike."""
+    found: list[str] = []
+    for name in names:
+        count = names[: len(found)].count(name)
+        found.append(f"{name} ({count + 1})" if count else name)
+    return tuple(found)
 
 
 class Fittable(Operation):

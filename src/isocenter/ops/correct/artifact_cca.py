@@ -30,6 +30,8 @@ class ArtifactCca(SignalFilter):
         f cycles in r samples has cos(2 pi f / r).
     delays
         Number of delayed selves that stand for channels where there is only one.
+    rhythm
+        Highest rhythm in Hz that stays; the threshold then follows from it and the sampling rate. 0 takes `threshold`.
 
     References
     ----------
@@ -41,6 +43,7 @@ class ArtifactCca(SignalFilter):
 
     threshold: float = Field(0.9, ge=0, lt=1)
     delays: int = Field(16, ge=2, le=256)
+    rhythm: float = Field(0.0, ge=0, le=1000)
 
     def compute(self, array: Any, context: Context) -> Any:
         """Return the channels without artefacts."""
@@ -49,14 +52,22 @@ class ArtifactCca(SignalFilter):
         if values.shape[1] < 8 or np.ptp(values) == 0:
             context.note(f"{self.name}: too short or too even a signal to tell components from; it was left as it is.")
             return array.copy()
+        threshold = self.threshold
+        if self.rhythm:
+            threshold = float(np.cos(2 * np.pi * min(self.rhythm * context.geometry.spacing[0], 0.5)))
+            if threshold <= 0:
+                context.note(
+                    f"{self.name}: sampled too slowly to tell rhythms up to {self.rhythm:g} Hz from artefacts; left as it is."
+                )
+                return array.copy()
         if len(values) > 1:
-            return self._cleaned(values, context).astype(array.dtype)
+            return self._cleaned(values, context, threshold).astype(array.dtype)
         rows = embedded(values[0], min(self.delays, values.shape[1] // 4))
-        return unembedded(self._cleaned(rows, context), values.shape[1])[None].astype(array.dtype)
+        return unembedded(self._cleaned(rows, context, threshold), values.shape[1])[None].astype(array.dtype)
 
-    def _cleaned(self, rows: Any, context: Context) -> Any:
+    def _cleaned(self, rows: Any, context: Context, threshold: float) -> Any:
         unmixing, mixing, follow = autocorrelated_components(rows)
-        keep = follow >= self.threshold
+        keep = follow >= threshold
         context.note(f"{self.name}: {int((~keep).sum())} of {len(keep)} components were left out.")
         middle = rows.mean(axis=1, keepdims=True)
         return mixing[:, keep] @ (unmixing[keep] @ (rows - middle)) + middle

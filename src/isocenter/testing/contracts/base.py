@@ -26,7 +26,7 @@ __all__ = [
 #: The modules that hold checks; importing one registers them.
 _SUITES = (
     "common", "values", "spacing", "filter", "reference_filter", "resampler", "segmenter", "editor", "surfacer", "extractor",
-    "measure", "metric", "registrar", "fuser", "reconstructor", "predictor", "detector", "signal_filter", "fittable",
+    "measure", "metric", "registrar", "fuser", "reconstructor", "predictor", "detector", "signal_extractor", "signal_filter", "fittable",
 )  # fmt: skip
 
 

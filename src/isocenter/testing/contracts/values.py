@@ -40,7 +40,9 @@ def deterministic(operation: Operation) -> None:
         expect(same(first, run(operation, inputs, seed=5)), "two runs with the same inputs and seed differ")
 
 
-@check(when=lambda operation: operation.family not in ("Fittable", "Predictor", "Reconstructor", "SignalFilter"))
+@check(
+    when=lambda operation: operation.family not in ("Fittable", "Predictor", "Reconstructor", "SignalExtractor", "SignalFilter")
+)
 def same_on_two_threads(operation: Operation) -> None:
     """One and two threads give bit-equal results, or ones within `reproducible_within`."""
     larger = inputs_for(operation, richest(operation), shape=_LARGER[_spatial(operation)])
