@@ -194,14 +194,9 @@ class FittedRecipe:
             out = np.asarray(self.model.predict(z) * self.scale + self.centre, np.float64)
             return np.exp(out) if self.logarithm else out
         p = np.zeros((len(z), len(self.classes)))
-        if hasattr(self.model, "predict_proba"):
-            p[:, np.asarray(self.model.classes_, np.int64)] = self.model.predict_proba(z)
-            return p / p.sum(axis=1, keepdims=True)
-        decision = np.asarray(self.model.decision_function(z), np.float64)
-        if decision.ndim == 1:
-            decision = np.stack([-decision, decision], axis=1)
-        out = np.exp(decision - decision.max(axis=1, keepdims=True))
-        p[:, np.asarray(self.model.classes_, np.int64)] = out / out.sum(axis=1, keepdims=True)
+        from isocenter.learn.estimators.ensemble import probabilities_of
+
+        p[:, np.asarray(self.model.classes_, np.int64)] = probabilities_of(self.model, z)
         return p
 
 

@@ -107,6 +107,20 @@ def _mlp(task: Task, seed: int, features: int, penalty: float = 1e-2) -> Any:
     )
 
 
+def _ensemble(task: Task, seed: int, features: int) -> Any:
+    require("sklearn", "Training a model")
+    from isocenter.learn.estimators.ensemble import Average
+
+    regression = task == "regression"
+    return Average(
+        (
+            _svm("rbf")(task, seed, features, 3.0, 0.3 if regression else 1.0),
+            _forest(task, seed, features, 500),
+            _logistic(task, seed, features, 0.01),
+        )
+    )
+
+
 _BOTH: tuple[Task, ...] = ("classification", "regression")
 #: Multiples of one over the number of features, as the width of a Gaussian kernel is usually given.
 _WIDTHS = tuple({"strength": s, "width": w} for s in (1.0, 3.0, 10.0) for w in (1.0, 0.3))
@@ -135,6 +149,7 @@ LEARNERS: dict[str, Learner] = {
         Learner("svm", "Support vector machine with a Gaussian kernel.", _BOTH, _svm("rbf"), _WIDTHS),
         Learner("forest", "Forest of extremely randomised trees.", _BOTH, _forest, ({"least": 2}, {"least": 5})),
         Learner("boosting", "Gradient-boosted trees.", _BOTH, _boosting, ({"leaves": 15}, {"leaves": 6})),
+        Learner("ensemble", "The mean of a Gaussian support vector machine, a forest and a linear model.", _BOTH, _ensemble),
         Learner("neighbours", "The nearest training cases vote.", _BOTH, _neighbours, ({"count": 7}, {"count": 15})),
         Learner("mlp", "Network of one hidden layer on features.", _BOTH, _mlp, ({"penalty": 1e-2}, {"penalty": 1.0})),
         Learner(
