@@ -22,11 +22,11 @@ SUFFIX = ".isocenter"
 #: Members that every package holds, beside the hashes of all of them.
 NEEDED = (
     "LICENSE", "card.md", "fingerprint.json", "manifest.json", "pipeline.yaml", "plan.yaml", "selftest/expected.json",
-    "selftest/input.npz", "weights.safetensors",
+    "selftest/input.safetensors", "weights.safetensors",
 )  # fmt: skip
 HASHES = "hashes.json"
 #: Further members that a package may hold.
-_ALLOWED = re.compile(r"scores\.json|selftest/[a-z0-9_]{1,40}\.(json|npz)")
+_ALLOWED = re.compile(r"scores\.json|selftest/[a-z0-9_]{1,40}\.(json|safetensors)")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -78,12 +78,17 @@ def from_arrays(description: Mapping[str, Any], arrays: Arrays) -> Any:
             if hasattr(model.members[0], "classes_"):
                 model.classes_ = model.members[0].classes_
             return model
-        made = {"classifier": Classifier, "machine": Machine, "regressor": Regressor}[form](str(description["kind"]), dict(arrays))
+        made = {"classifier": Classifier, "machine": Machine, "regressor": Regressor}[form](
+            str(description["kind"]), dict(arrays)
+        )
+        _check_trees(made.arrays)
         raw_values(made.kind, made.arrays, np.zeros((1, _features(made.arrays))))  # arrays that do not fit are found here
         if form != "regressor":
             made.classes_  # noqa: B018 - it must be there
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"The model's arrays do not fit its description ({error}): the package was not written whole.") from error
+        raise FormatError(
+            f"The model's arrays do not fit its description ({error}): the package was not written whole."
+        ) from error
     return made
 
 
@@ -93,6 +98,21 @@ def _below(arrays: Arrays, k: int) -> dict[str, npt.NDArray[Any]]:
 
 def _features(arrays: Arrays) -> int:
     return int(arrays["features"][0])
+
+
+def _check_trees(arrays: Arrays) -> None:
+    """Refuse trees that would never end, or look at a feature that is not there."""
+    if "roots" not in arrays:
+        return
+    left, right, feature = arrays["left"], arrays["right"], arrays["feature"]
+    own = np.arange(left.size)
+    inner = left >= 0
+    if (left[inner] <= own[inner]).any() or (right[inner] <= own[inner]).any():
+        raise ValueError("a branch of a tree leads back")
+    if max(left.max(initial=0), right.max(initial=0), arrays["roots"].max(initial=0)) >= left.size or arrays["roots"].min() < 0:
+        raise ValueError("a branch of a tree leads nowhere")
+    if feature.min(initial=0) < 0 or feature.max(initial=0) >= _features(arrays) or not left.size == right.size == feature.size:
+        raise ValueError("a tree looks at a feature that is not there")
 
 
 def _sized(count: int, kind: str, found: dict[str, npt.NDArray[Any]]) -> Found:
@@ -186,7 +206,9 @@ def _joined(trees: list[tuple[Any, Any, Any, Any]]) -> dict[str, npt.NDArray[Any
 
 
 def _nearest(m: Any) -> Found:
-    values = np.eye(m.classes_.size)[np.asarray(m._y, np.int64)] if hasattr(m, "classes_") else np.asarray(m._y, np.float64)[:, None]
+    values = (
+        np.eye(m.classes_.size)[np.asarray(m._y, np.int64)] if hasattr(m, "classes_") else np.asarray(m._y, np.float64)[:, None]
+    )
     found = {"rows": np.asarray(m._fit_X, np.float64), "values": values, "count": np.array([m.n_neighbors], np.int64)}
     return _sized(m.n_features_in_, "neighbours", found)
 

@@ -1,0 +1,137 @@
+"""What predicts in a package of networks: classifiers and segmenters of images, as plain values and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from isocenter import nets
+from isocenter.core.errors import FormatError, IsocenterError
+from isocenter.core.image import Image
+from isocenter.learn.evaluate.calibration import Calibrator
+from isocenter.learn.package.models import calibrator_from, calibrator_to
+from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.plan import Plan
+from isocenter.learn.train.segmentation import TrainedSegmenter
+
+__all__ = ["NetworkClassifier", "NetworkSegmenter", "restore", "take_apart"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class NetworkClassifier:
+    """A trained classifier with its calibrator and operating point.
+
+    Attributes
+    ----------
+    trained
+        One network, or several that are averaged.
+    network, parameters
+        Name in `isocenter.nets`, and what it was built with beside channels, classes and axes.
+    calibrator
+        Fitted on cases that were held out; None where there is none.
+    threshold
+        Of the second of two classes.
+    """
+
+    trained: TrainedClassifier
+    network: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    calibrator: Calibrator | None = None
+    threshold: float = 0.5
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.trained.classes
+
+    def probabilities(self, images: Sequence[Image]) -> npt.NDArray[np.float64]:
+        """Return calibrated probabilities of shape (images, classes)."""
+        p = self.trained.probabilities(images)
+        return p if self.calibrator is None else self.calibrator(p)
+
+
+@dataclass(frozen=True)
+class NetworkSegmenter:
+    """A trained segmenter.
+
+    Attributes
+    ----------
+    trained
+        One network, or several that are averaged.
+    """
+
+    trained: TrainedSegmenter
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the segments."""
+        return tuple(s.name for s in self.trained.segments)
+
+
+def take_apart(model: NetworkClassifier | NetworkSegmenter) -> tuple[dict[str, Any], Arrays]:
+    """Return a model as plain values and arrays."""
+    arrays: Arrays = {}
+    for k, net in enumerate(model.trained.networks):
+        for name, tensor in sorted(net.state_dict().items()):
+            arrays[f"net{k}/{name}"] = np.ascontiguousarray(tensor.detach().cpu().numpy())
+    count = len(model.trained.networks)
+    if isinstance(model, NetworkSegmenter):
+        trained = model.trained
+        return {"kind": "segmenter", "count": count, "plan": trained.plan.to_dict(), "mirror": list(trained.mirror)}, arrays
+    own = model.trained
+    return {
+        "kind": "classifier",
+        "count": count,
+        "network": model.network,
+        "parameters": dict(model.parameters),
+        "classes": list(own.classes),
+        "size": list(own.size),
+        "channels": own.channels,
+        "calibrator": calibrator_to(model.calibrator),
+        "threshold": model.threshold,
+    }, arrays
+
+
+def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> NetworkClassifier | NetworkSegmenter:
+    """Return the model that `take_apart` described.
+
+    Raises
+    ------
+    FormatError
+        If something is missing or does not fit.
+    """
+    try:
+        if description["kind"] == "segmenter":
+            plan = Plan.from_dict(description["plan"])
+            made = [_net(plan.network, plan.parameters, arrays, k) for k in range(int(description["count"]))]
+            if plan.settings.channels_last and len(plan.patch) == 2:  # another layout gives other last digits
+                made = [net.to(memory_format=torch.channels_last) for net in made]
+            return NetworkSegmenter(TrainedSegmenter(plan, tuple(made), (), tuple(description["mirror"])))
+        size, channels = tuple(int(n) for n in description["size"]), int(description["channels"])
+        classes, parameters = tuple(map(str, description["classes"])), dict(description["parameters"])
+        whole = {"in_channels": channels, "out_channels": len(classes), "dimensions": len(size), **parameters}
+        made = [_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
+        trained = TrainedClassifier(classes, size, channels, tuple(made))
+        calibrator = calibrator_from(description["calibrator"])
+        return NetworkClassifier(trained, description["network"], parameters, calibrator, float(description["threshold"]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, FormatError):
+            raise
+        reason = str(error) if isinstance(error, IsocenterError) else type(error).__name__
+        raise FormatError(f"The networks do not fit their description ({reason}): the package was not written whole.") from error
+
+
+def _net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], k: int) -> nn.Module:
+    net: nn.Module = nets.build(name, **parameters)
+    start = f"net{k}/"
+    state = {n[len(start) :]: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n.startswith(start)}
+    net.load_state_dict(state)
+    return net.eval()

@@ -1,0 +1,332 @@
+"""Read and write the package file: every member checked on the way in, proved by its self-test on the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter._version import __version__
+from isocenter.core.errors import FormatError, IsocenterError, ParameterError, SpecError, VerificationError
+from isocenter.core.extras import require
+from isocenter.core.results import Score
+from isocenter.io import atomic
+from isocenter.io.budget import Budget
+from isocenter.learn.package import models, selftest
+from isocenter.learn.package.archive import SUFFIX, pack, unpack
+from isocenter.learn.package.card import card_of
+from isocenter.learn.package.model import MODEL_STEPS, Package
+from isocenter.learn.package.models import TableModel
+from isocenter.pipeline import yaml
+from isocenter.pipeline.model import Pipeline, Step
+from isocenter.pipeline.spec import load
+
+__all__ = ["FORMAT", "Training", "read_package", "write_package"]
+
+FORMAT = "isocenter model package 1"
+
+#: What stands in the file where its maker names no other terms.
+_LICENCE = "No licence was stated by the maker of this model: all rights are reserved until they say otherwise.\n"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is known of how a model was made.
+
+    Attributes
+    ----------
+    name
+        Of the cohort.
+    cases, patients
+        How many.
+    sites
+        Their names.
+    cohort, splits
+        Digests of the table of cases, and of the divisions.
+    seed
+        Of everything random.
+    digests
+        Of each training case (`fingerprint.case_digest`): they are refused where the model is to be validated.
+    """
+
+    name: str = ""
+    cases: int = 0
+    patients: int = 0
+    sites: tuple[str, ...] = ()
+    cohort: str = ""
+    splits: str = ""
+    seed: int = 0
+    digests: tuple[str, ...] = ()
+
+
+def write_package(
+    path: Path | str,
+    model: Any,
+    *,
+    name: str,
+    fingerprint: Mapping[str, Any],
+    training: Training | None = None,
+    scores: Mapping[str, Score] | None = None,
+    pipeline: Pipeline | None = None,
+    plan: Mapping[str, Any] | None = None,
+    codes: Mapping[str, Sequence[str]] | None = None,
+    unit: str = "1",
+    intended_use: str = "",
+    limits: Sequence[str] = (),
+    licence: str = "",
+) -> Package:
+    """Write a package, read it back, and prove it by its self-test before it stands under its name.
+
+    Parameters
+    ----------
+    path
+        The file; its name ends in ``.isocenter``.
+    model
+        `TableModel`, `networks.NetworkClassifier` or `networks.NetworkSegmenter`.
+    name
+        What it is called: lower-case words joined by hyphens.
+    fingerprint
+        Of the training data (`fingerprint.fingerprint_of`).
+    training
+        How it was made.
+    scores
+        As proved in training.
+    pipeline
+        What is done before and after; one of its steps is ``classify.package`` or ``segment.package``. Default: that step alone.
+    plan
+        Settings of the training, as plain values.
+    codes
+        Class -> coded concept: value, scheme, meaning.
+    unit
+        Of a number.
+    intended_use, limits, licence
+        For the card, and the terms.
+
+    Returns
+    -------
+    Package
+        As read back.
+
+    Raises
+    ------
+    ParameterError
+        If something does not fit.
+    VerificationError
+        If the package does not repeat what the model says; nothing is written then.
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise ParameterError(f"{path.name}: expected a name that ends in {SUFFIX} for a model package.")
+    description, arrays = _taken_apart(model)
+    pipeline = pipeline or _default_pipeline(name, description, fingerprint)
+    if sum(step.op in MODEL_STEPS for step in pipeline.steps) != 1:
+        raise ParameterError(f"Pipeline '{pipeline.name}' of a model package: expected one step {' or '.join(MODEL_STEPS)}.")
+    rows = {k: asdict(v) for k, v in (scores or {}).items()}
+    manifest = _manifest(name, description, model, fingerprint, training or Training(), codes or {}, unit, intended_use, limits)
+    draft = Package(manifest, model, pipeline, fingerprint, rows, dict(plan or {}))
+    value: Any = (
+        selftest.made_up_row(fingerprint) if description.get("source") == "table" else selftest.made_up_image(fingerprint)
+    )
+    tolerance = {"table": 1e-6, "classifier": 1e-4, "segmenter": 1e-3}[description["kind"]]
+    test = selftest.described(value, draft.predict(value), tolerance)
+    card = card_of(manifest, rows, models.held_rows(description))
+    data = _members(replace(draft, card=card, licence=licence or _LICENCE, test=test), description, arrays)
+    atomic.make_folder(path.parent)
+    atomic.write_bytes(path, pack(data), check=_proved)
+    return read_package(path)
+
+
+def _proved(path: Path) -> None:
+    result = read_package(path).self_test()
+    if not result.passed:
+        raise VerificationError(f"{path.name}: the package does not repeat its model: {result.sentence} Nothing was written.")
+
+
+def read_package(path: Path | str, *, sha256: str = "", budget: Budget | None = None) -> Package:
+    """Read a package; no code in it is run, and nothing in it is pickled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        The digest it must have (``sha256:...``); empty checks only its own hashes.
+    budget
+        Of memory. Default: `Budget()`.
+
+    Raises
+    ------
+    MissingInputError, BudgetError, FormatError
+        If it is not there, too large, or no sound package.
+    VerificationError
+        If it was changed since it was packed, or has another digest.
+    """
+    path = Path(path)
+    members, digest = unpack(path, budget)
+    if sha256 and digest != (sha256 if sha256.startswith("sha256:") else f"sha256:{sha256}"):
+        raise VerificationError(f"{path}: has {digest}, expected {sha256}: it is not the model that was asked for.")
+    try:
+        manifest = _json(members, "manifest.json")
+        if manifest.get("format") != FORMAT:
+            raise FormatError(
+                f"is of format '{manifest.get('format')}', expected '{FORMAT}': it was made by another version of isocenter"
+            )
+        arrays = _arrays(members["weights.safetensors"])
+        description = manifest["description"]
+        if description["kind"] == "table":
+            model: Any = models.restore(description, arrays)
+        else:
+            model = _networks().restore(description, arrays)
+        test = (
+            _json(members, "selftest/expected.json"),
+            _arrays(members["selftest/input.safetensors"]),
+            _arrays(members["selftest/expected.safetensors"]) if "selftest/expected.safetensors" in members else {},
+        )
+        found = Package(
+            manifest,
+            model,
+            load(members["pipeline.yaml"], name="pipeline.yaml"),
+            _json(members, "fingerprint.json"),
+            _json(members, "scores.json") if "scores.json" in members else {},
+            yaml.load(members["plan.yaml"].decode(), "plan.yaml"),
+            members["card.md"].decode(),
+            members["LICENSE"].decode(),
+            test,
+            digest,
+        )
+        _check(found)
+    except (FormatError, SpecError) as error:
+        raise FormatError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, IsocenterError):
+            raise
+        raise FormatError(
+            f"{path}: a member does not say what it must ({type(error).__name__}: {error}); do not use it."
+        ) from error
+    return found
+
+
+def _check(package: Package) -> None:
+    if sum(step.op in MODEL_STEPS for step in package.pipeline.steps) != 1:
+        raise FormatError(f"its pipeline has not one step {' or '.join(MODEL_STEPS)}")
+    if package.manifest["task"] not in ("classification", "regression", "segmentation"):
+        raise FormatError(f"its task is '{package.manifest['task']}', which is not known")
+    if tuple(package.model.classes) != package.classes or not package.manifest["training"]["digests"].__class__ is list:
+        raise FormatError("its classes are not those of its model")
+    for key in ("name", "unit", "intended_use", "model"):
+        str(package.manifest[key])
+
+
+def _json(members: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    found = json.loads(members[name])
+    if not isinstance(found, dict):
+        raise FormatError(f"'{name}' holds no table of values")
+    return found
+
+
+def _arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    numpy = require("safetensors.numpy", "Reading a model package")
+    error = require("safetensors", "Reading a model package").SafetensorError
+    try:
+        found: dict[str, npt.NDArray[Any]] = numpy.load(data)
+    except (error, ValueError, KeyError, TypeError) as problem:
+        raise FormatError(f"its arrays are no sound safetensors ({problem})") from problem
+    return found
+
+
+def _bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    saved: bytes = require("safetensors.numpy", "Writing a model package").save(
+        {name: np.ascontiguousarray(value) if np.ndim(value) else np.asarray(value) for name, value in sorted(arrays.items())}
+    )
+    return saved
+
+
+def _text(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _networks() -> Any:
+    require("torch", "A package of networks")
+    from isocenter.learn.package import networks
+
+    return networks
+
+
+def _taken_apart(model: Any) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    if isinstance(model, TableModel):
+        return models.take_apart(model)
+    taken: tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] = _networks().take_apart(model)
+    return taken
+
+
+def _members(package: Package, description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, bytes]:
+    plain, inputs, expected = package.test
+    found = {
+        "LICENSE": package.licence.encode(),
+        "card.md": package.card.encode(),
+        "fingerprint.json": _text(dict(package.fingerprint)),
+        "manifest.json": _text({**package.manifest, "description": description}),
+        "pipeline.yaml": package.pipeline.to_yaml().encode(),
+        "plan.yaml": yaml.dump(dict(package.plan)).encode(),
+        "scores.json": _text(dict(package.scores)),
+        "selftest/expected.json": _text(dict(plain)),
+        "selftest/input.safetensors": _bytes(inputs),
+        "weights.safetensors": _bytes(arrays),
+    }
+    if expected:
+        found["selftest/expected.safetensors"] = _bytes(expected)
+    return found
+
+
+def _default_pipeline(name: str, description: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Pipeline:
+    segments = description["kind"] == "segmenter"
+    to = "predicted" if segments else "prediction"
+    step = Step("segment.package" if segments else "classify.package", {}, ("image",), to)
+    applies = {"modality": list(fingerprint["modality"])} if fingerprint.get("modality") else {}
+    report = {"labels": [to]} if segments else {}
+    return Pipeline(name, (step,), title=name.replace("-", " ").capitalize(), applies=applies, report=report)
+
+
+def _manifest(
+    name: str, description: Mapping[str, Any], model: Any, fingerprint: Mapping[str, Any], training: Training,
+    codes: Mapping[str, Sequence[str]], unit: str, intended_use: str, limits: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    kind = description["kind"]
+    task = "segmentation" if kind == "segmenter" else "classification" if model.classes else "regression"
+    classes = [{"name": c, "code": list(codes[c]) if c in codes else None} for c in model.classes]
+    if kind == "segmenter":
+        classes = [s.to_dict() for s in model.trained.segments]
+    if kind == "table":
+        learners = sorted({m.fitted.recipe.learner for m in model.members})
+        words = f"Learner {', '.join(learners)} on {len(model.names)} features, mean of {len(model.members)} fitted models."
+    else:
+        network = model.network if kind == "classifier" else model.trained.plan.network
+        words = f"Network {network}, mean of {len(model.trained.networks)} trainings."
+    inputs = {
+        "source": description.get("source", "image"),
+        "modality": fingerprint.get("modality", []),
+        "axes": fingerprint.get("dims", []),
+        "spacing": {k: v for k, v in fingerprint.get("spacing", {}).items() if k != "middle"},
+        "unit": fingerprint.get("unit", []),
+        "quantity": fingerprint.get("quantity", []),
+        "features": list(model.names) if description.get("source") == "table" else [],
+    }
+    return {
+        "format": FORMAT,
+        "isocenter": __version__,
+        "name": name,
+        "task": task,
+        "model": words,
+        "classes": classes,
+        "unit": unit,
+        "threshold": getattr(model, "threshold", None) if len(classes) == 2 and task == "classification" else None,
+        "inputs": inputs,
+        "training": {**asdict(training), "sites": list(training.sites), "digests": sorted(training.digests)},
+        "intended_use": intended_use,
+        "limits": list(limits),
+    }

@@ -1,0 +1,150 @@
+"""A made-up case of the size and values of the training, and what a model says of it: no patient's data travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.core.errors import ParameterError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap
+from isocenter.core.results import Prediction
+
+__all__ = ["SelfTest", "compared", "described", "made_up_image", "made_up_row", "rebuilt"]
+
+_QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+#: Samples along each side of a made-up picture and volume, at most.
+_SIDE = {1: 256, 2: 128, 3: 48}
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What a self-test gave.
+
+    Attributes
+    ----------
+    passed
+        Whether the difference is within the tolerance.
+    difference
+        The largest difference of probabilities, relative difference of numbers, or share of samples with another label.
+    tolerance
+        What is allowed.
+    sentence
+        The same in words.
+    """
+
+    passed: bool
+    difference: float
+    tolerance: float
+    sentence: str
+
+
+def made_up_image(known: Mapping[str, Any], seed: int = 0) -> Image:
+    """Return an image of smooth random shapes with the middle spacing and values of the training.
+
+    Parameters
+    ----------
+    known
+        A fingerprint of images.
+    seed
+        Of the shapes.
+    """
+    if "size" not in known:
+        raise ParameterError("A fingerprint without images: expected that of the training images, to make up a self-test case.")
+    dims = tuple(known["dims"][0].split())
+    ndim = sum(d in "zyx" for d in dims)
+    shape = [max(int(min(n, _SIDE[ndim])), 8 if ndim == 2 else 4) for n in known["size"]["middle"]]
+    generator = np.random.default_rng(seed)
+    channels = [_shapes(shape, generator) for _ in range(known["channels"][0])]
+    levels = [float(v) for v in known["quantiles"]["middle"]]
+    array = np.stack([np.interp(c, _QUANTILES, levels) for c in channels]).astype(np.float32)
+    if "c" not in dims:
+        array = array[0]
+    if "t" in dims:
+        array = array[None]
+    unit = known["unit"][0]
+    geometry = Geometry.pixels(shape) if unit == "px" else Geometry.regular(shape, known["spacing"]["middle"])
+    modality, quantity = (next(iter(known[key]), None) for key in ("modality", "quantity"))
+    return Image(array, dims, geometry, modality=modality, quantity=quantity)
+
+
+def _shapes(shape: list[int], generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return smooth shapes as ranks, evenly between 0 and 1."""
+    axes = np.meshgrid(*[np.linspace(0.0, 1.0, n) for n in shape], indexing="ij")
+    total = np.zeros(shape)
+    for k in range(1, 9):
+        waves, phase = generator.integers(-k, k + 1, len(shape)), generator.uniform(0.0, 2.0 * np.pi)
+        total += np.cos(2.0 * np.pi * sum(w * a for w, a in zip(waves, axes, strict=True)) + phase) / k
+    # Rounded before they are ranked: the last digit of a cosine differs between machines, and ranks would follow it.
+    order = np.argsort(np.round(total, 9).ravel(), kind="stable")
+    ranks = np.empty(order.size)
+    ranks[order] = (np.arange(order.size) + 0.5) / order.size
+    return ranks.reshape(shape)
+
+
+def made_up_row(known: Mapping[str, Any], seed: int = 0) -> npt.NDArray[np.float64]:
+    """Return features drawn between the least and the greatest of the training, each by itself."""
+    table = known.get("features")
+    if not table:
+        raise ParameterError("A fingerprint without features: expected that of the training table, to make up a self-test case.")
+    low = np.array([0.0 if v is None else v for v in table["low"]])
+    high = np.array([0.0 if v is None else v for v in table["high"]])
+    return low + (high - low) * np.random.default_rng(seed).uniform(0.2, 0.8, low.size)
+
+
+def described(
+    value: Image | npt.NDArray[np.float64], result: Prediction | LabelMap, tolerance: float
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+    """Return a test as plain values, the arrays of its input, and those of what is expected."""
+    plain: dict[str, Any] = {"tolerance": tolerance}
+    expected: dict[str, npt.NDArray[Any]] = {}
+    if isinstance(value, Image):
+        plain["input"] = {
+            "kind": "image", "dims": list(value.dims), "geometry": value.geometry.to_dict(), "modality": value.modality,
+            "quantity": value.quantity,
+        }  # fmt: skip
+    else:
+        plain["input"] = {"kind": "row"}
+    if isinstance(result, LabelMap):
+        plain["expected"] = {"kind": "labels"}
+        expected["labels"] = np.ascontiguousarray(result.array)
+    elif result.classes:
+        plain["expected"] = {"kind": "classes", "classes": list(result.classes), "probabilities": list(result.probabilities)}
+    else:
+        plain["expected"] = {"kind": "number", "value": result.value, "unit": result.unit}
+    array = np.ascontiguousarray(value.array if isinstance(value, Image) else value)
+    return plain, {"array": array}, expected
+
+
+def rebuilt(plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Image | npt.NDArray[np.float64]:
+    """Return the input that `described` took apart."""
+    made = plain["input"]
+    if made["kind"] == "row":
+        return np.asarray(arrays["array"], np.float64)
+    geometry = Geometry.from_dict(made["geometry"])
+    return Image(arrays["array"], tuple(made["dims"]), geometry, modality=made["modality"], quantity=made["quantity"])
+
+
+def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]], result: Prediction | LabelMap) -> SelfTest:
+    """Return how far a result lies from the expected one."""
+    wanted, tolerance = plain["expected"], float(plain["tolerance"])
+    if isinstance(result, LabelMap):
+        labels = expected["labels"]
+        same_shape = labels.shape == result.array.shape
+        difference = float((np.asarray(result.array) != labels).mean()) if same_shape else 1.0
+        words = f"{100 * difference:.3g} % of the samples have another label than when the package was made"
+    elif wanted["kind"] == "classes":
+        same = list(result.classes) == list(wanted["classes"])
+        pairs = zip(result.probabilities, wanted["probabilities"], strict=same)
+        difference = max((abs(a - b) for a, b in pairs), default=0.0) if same else 1.0
+        words = f"probabilities differ by {difference:.2g} from those when the package was made"
+    else:
+        difference = abs(float(result.value or 0.0) - wanted["value"]) / max(abs(wanted["value"]), 1.0)
+        words = f"the number differs by {difference:.2g} of itself from that when the package was made"
+    passed = bool(difference <= tolerance)
+    return SelfTest(passed, difference, tolerance, f"{words[0].upper()}{words[1:]}; at most {tolerance:g} is allowed.")
