@@ -55,6 +55,20 @@ class TrainedClassifier:
     networks: tuple[nn.Module, ...]
     histories: tuple[History, ...] = ()
 
+    def seen(self, image: Image) -> FloatArray:
+        """Return what the networks see of an image, shape (channels, *size).
+
+        Raises
+        ------
+        ContentError
+            If the image has other channels than the training.
+        """
+        if channels_of(image) != self.channels:
+            raise ContentError(
+                f"An image with {channels_of(image)} channels; expected {self.channels}, as the network was trained with."
+            )
+        return _sized(image, self.size)
+
     def predict(self, image: Image) -> Prediction:
         """Return the probability of each class."""
         return Prediction(self.classes, tuple(float(p) for p in self.probabilities([image])[0]))
@@ -63,11 +77,7 @@ class TrainedClassifier:
         """Return the probabilities of images, shape (images, classes)."""
         rows = []
         for image in images:
-            if channels_of(image) != self.channels:
-                raise ContentError(
-                    f"An image with {channels_of(image)} channels; expected {self.channels}, as the network was trained with."
-                )
-            data = torch.from_numpy(_sized(image, self.size)[None])
+            data = torch.from_numpy(self.seen(image)[None])
             with torch.inference_mode():
                 chances = [net(data).double().softmax(1)[0].numpy() for net in self.networks]
             mean = np.mean(chances, axis=0)
