@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import isocenter as iso
-from isocenter.core.errors import ParameterError, UnknownNameError
+from isocenter.core.errors import MissingInputError, ParameterError, UnknownNameError
 from isocenter.jobs import verify
 from isocenter.jobs.segment import segment, study_of
 from isocenter.testing.phantoms.ultrasound import ultrasound
@@ -26,7 +27,30 @@ def test_a_head_is_segmented_with_its_lineage(tmp_path: Path) -> None:
     truth = np.asarray(phantom.truth.array) > 0
     mask = np.asarray(found.array).reshape(truth.shape) > 0
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.98
+    assert path.with_suffix("").with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert verify.verify(tmp_path / "out").sound
+
+
+def test_it_can_be_recomputed_although_its_study_lay_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    iso.write(ultrasound().image, tmp_path / "head.nii.gz")
+    segment([tmp_path / "head.nii.gz"], "threshold", tmp_path / "out", settings=["lower=100"])
+    assert "tmp" not in json.loads((tmp_path / "out/run.json").read_text())["options"]["study"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.yaml").write_text("name: other\nsteps: []\n")  # of the user's own: not the one that was run
+    found = verify.verify(tmp_path / "out", recompute=True)
+    assert found.sound and found.recomputed, found.differences
+    (tmp_path / "out/pipeline.yaml").unlink()
+    with pytest.raises(MissingInputError, match="pipeline.yaml"):
+        verify.verify(tmp_path / "out", recompute=True)
+
+
+def test_many_cases_each_have_their_picture_and_can_be_recomputed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for seed in (0, 1):
+        iso.write(ultrasound(seed=seed).image, tmp_path / f"in/head{seed}.nii.gz")
+    segment([tmp_path / "in"], "otsu", tmp_path / "out")
+    assert len(list((tmp_path / "out/cases").glob("*/labels/otsu.png"))) == 2
+    assert verify.verify(tmp_path / "out", recompute=True).sound
 
 
 def test_names_and_settings_are_checked_before_anything_is_read() -> None:

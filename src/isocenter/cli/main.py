@@ -172,15 +172,16 @@ def segment(
     settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be repeated.")] = None,
     repair: RepairOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+    json: AsJson = False,
 ) -> None:
-    """Segment with one segmenter: labels, a report that shows them, lineage, and what to look at twice."""
+    """Segment with one segmenter: labels, a picture of them, a report that shows them, lineage, and what to look at twice."""
     from isocenter.cli import show
     from isocenter.jobs import segment as job
     from isocenter.jobs.options import Options, parse_repair
 
     options = Options(repair=parse_repair(repair), seed=seed)
     summary = job.segment(inputs, name, out, settings=settings or [], options=options)
-    show.summary(summary)
+    show.json(summary.to_dict()) if json else show.summary(summary)
     raise typer.Exit(summary.exit_code)
 
 

@@ -25,7 +25,8 @@ from isocenter.io import atomic, door
 from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, findings_of
 from isocenter.jobs.lock import STATE
-from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, write_slots
+from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, write_overlays, write_slots
+from isocenter.jobs.predictions import write_predictions
 from isocenter.jobs.prepare_outputs import write_prepared
 from isocenter.jobs.prepare_report import prepare_report
 from isocenter.jobs.report import case_report
@@ -271,7 +272,9 @@ def _write(task: Task, key: str, done: _Done, surfaces: tuple[Outcome, dict[str,
     whole, meshes = surfaces
     outputs = Outputs(task.folder)
     write_slots(outputs, outcome.study, tuple(done.study.slots))
+    write_predictions(outputs, outcome.study, task.analysis.pipeline)
     write_mesh_groups(outputs, meshes)
+    write_overlays(outputs, outcome.study, findings.image_slot, task.analysis.pipeline.report.get("figures", ()))
     identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)

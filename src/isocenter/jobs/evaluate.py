@@ -103,6 +103,10 @@ def pairs_of(predictions: Path, truths: Path | None) -> tuple[list[tuple[str, Pa
     if not (predictions.is_dir() and truths.is_dir()):
         raise ParameterError(f"{predictions.name} and {truths.name}: expected two folders, two files, or one CSV.")
     first, second = _files(predictions), _files(truths)
+    if not first and not second:
+        raise MissingInputError(
+            f"{predictions.name} and {truths.name}: hold no masks; expected label images with equal names in both."
+        )
     aside = [(name, "has no truth of that name") for name in sorted(first.keys() - second.keys())]
     # What was not segmented at all must not vanish from the mean unseen.
     aside += [(name, "has no prediction of that name") for name in sorted(second.keys() - first.keys())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
 from isocenter.core.study import Study
-from isocenter.io import door, table
+from isocenter.io import atomic, door, table
 from isocenter.pipeline.lineage import FileOf
 
-__all__ = ["Outputs", "write_slots"]
+__all__ = ["Outputs", "write_overlays", "write_slots"]
 
 
 @dataclass
@@ -100,6 +100,20 @@ def write_mesh_groups(outputs: Outputs, groups: Mapping[str, list[Mesh]]) -> Non
     for slot, meshes in groups.items():
         if meshes:
             write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot, "surfaces"))
+
+
+def write_overlays(outputs: Outputs, study: Study, image_slot: str, slots: Sequence[str]) -> None:
+    """Write a picture of the image with outlines beside each of these label maps."""
+    from isocenter.view.montage import montage
+
+    image = study[image_slot]
+    flat = image.at(t=0) if "t" in image.dims else image
+    for slot in slots:
+        labels = study.labels.get(slot)
+        if labels is not None:
+            labels = labels.at(t=0) if isinstance(labels, LabelMap) and "t" in labels.dims else labels
+            path = outputs.path(f"labels/{slot}.png", slot, "picture")
+            atomic.write_bytes(path, montage(flat, {slot: labels}))
 
 
 #: A structured report of more regions than this serves nobody and takes minutes; the tables hold them all.

@@ -346,8 +346,10 @@ def _facts(prepared: Prepared, options: Options, seconds: float, peak_bytes: int
         "peak_bytes": peak_bytes,
         "inputs": [str(path.resolve()) for path in prepared.inputs],
         "options": {
-            "study": options.study,
+            # What a segmentation runs lay in a folder that is gone: the copy beside the results stands for it.
+            "study": "pipeline.yaml" if options.verb == "segment" else options.study,
             "masks": {name: str(path.resolve()) for name, path in options.masks.items()},
+            "model": None if options.model is None else str(options.model.resolve()),
             "repair": options.repair,
             "seed": options.seed,
             "scheduler": options.scheduler,

@@ -38,7 +38,7 @@ def study_of(name: str, settings: Sequence[str] = ()) -> str:
         "title": f"Segment: {slot.replace('_', ' ')}",
         "description": known.entry(operation).summary,
         "steps": [{"op": operation, "from": "image", "to": slot, **({"with": given} if given else {})}],
-        "report": {"labels": [slot]},
+        "report": {"labels": [slot], "figures": [slot]},
     }
     return yaml.dump(document)
 
@@ -46,7 +46,7 @@ def study_of(name: str, settings: Sequence[str] = ()) -> str:
 def segment(
     inputs: Sequence[Path | str], name: str, out: Path | str, *, settings: Sequence[str] = (), options: Options | None = None
 ) -> job.Summary:
-    """Segment inputs and write labels, a report that shows them, and the lineage.
+    """Segment inputs and write labels, a picture of each beside it, a report, and the lineage.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def segment(
     if options is not None and options.study is not None:
         raise ParameterError("A segmentation has its own study: expected none in the options.")
     with tempfile.TemporaryDirectory() as folder:
-        # The run keeps a copy (pipeline.yaml) beside its results.
+        # The run keeps a copy (pipeline.yaml) beside its results, which verify reads.
         study = Path(folder) / "segment.yaml"
         study.write_text(study_of(name, settings), encoding="utf-8")
-        chosen = replace(options or Options(), study=str(study))
+        chosen = replace(options or Options(), study=str(study), verb="segment")
         return job.execute(job.prepare(list(inputs), chosen), out, chosen)

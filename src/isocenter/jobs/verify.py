@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isocenter.core import models
 from isocenter.core.errors import IsocenterError, MissingInputError, ParameterError
 from isocenter.jobs.case import Task, rerun
 from isocenter.jobs.options import Options
@@ -103,6 +104,21 @@ def _counts(root: Path) -> tuple[int, int]:
     return files, steps
 
 
+def _study(root: Path, options: Mapping[str, Any]) -> str | None:
+    """Return the study of a run: its name, its file, or, where that is gone or never lay anywhere, the copy beside the results."""
+    study: str | None = options["study"]
+    if study is None or Path(study).suffix not in (".yaml", ".yml", ".json"):
+        return study
+    if options.get("verb") != "segment" and Path(study).is_file():
+        return study
+    kept = [path for path in (root / "pipeline.yaml", *sorted(root.glob("cases/*/pipeline.yaml"))) if path.is_file()]
+    if not kept:
+        raise MissingInputError(
+            f"{root}: neither the study '{study}' nor a copy (pipeline.yaml) beside the results is there any more."
+        )
+    return str(kept[0])
+
+
 class _Again:
     """Runs the steps of a case again from its inputs."""
 
@@ -119,7 +135,9 @@ class _Again:
         gone = [path for path in paths if not path.exists()]
         if gone:
             raise MissingInputError(f"The input '{gone[0]}' is gone: say where it lies now with --input.")
-        chosen = Options(options["study"], masks, options["repair"], seed=int(options["seed"]))
+        if options.get("model"):  # the steps name it by file name and digest
+            models.make_known(options["model"])
+        chosen = Options(_study(root, options), masks, options["repair"], seed=int(options["seed"]))
         if options.get("verb") == "prepare":
             from isocenter.jobs.prepare import subjects
 

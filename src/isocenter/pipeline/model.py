@@ -164,7 +164,7 @@ class Pipeline:
     report
         Hints for the report: ``title``, ``columns``, ``figures``, ``notes``, ``references``, ``window``; ``image`` is the slot
         whose picture stands first, ``labels`` the slots drawn over it, ``key`` the features of the first screen,
-        ``meshes`` the label slots that become surfaces, ``count`` the label slots whose objects are counted; ``compare`` is
+        ``meshes`` the label slots that become surfaces, ``figures`` those that get a picture beside their file, ``count`` the label slots whose objects are counted; ``compare`` is
         the slot before and the slot after, ``reasons`` and ``considered`` a sentence for each step taken and not taken.
     source
         What it was read from, in messages.
