@@ -27,6 +27,7 @@ class Options:
     scheduler: str | None = None
     workers: int | None = None
     verb: str = "run"
+    model: Path | None = None
 
 
 def parse_masks(texts: Sequence[str]) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
 from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, picture_labels
+from isocenter.jobs.predictions import prediction_sections
 from isocenter.jobs.report_stability import case_stability
 from isocenter.jobs.words import listed
 from isocenter.pipeline.run import Outcome
@@ -87,7 +88,7 @@ def case_report(
         acquisition_section(analysis, image),
         *_pictures(study.images, image, meshes, window),
     ]
-    sections += _measurements(study.slots, findings)
+    sections += prediction_sections(study, analysis.pipeline) or _measurements(study.slots, findings)
     sections += case_stability(analysis.pipeline.report, outcome)
     sections.append(methods_section(analysis, outcome))
     return Report(

@@ -216,7 +216,7 @@ def _check(package: Package) -> None:
         raise FormatError(f"its pipeline has not one step {' or '.join(MODEL_STEPS)}")
     if package.manifest["task"] not in ("classification", "regression", "segmentation"):
         raise FormatError(f"its task is '{package.manifest['task']}', which is not known")
-    if tuple(package.model.classes) != package.classes or not package.manifest["training"]["digests"].__class__ is list:
+    if tuple(package.model.classes) != package.classes or not isinstance(package.manifest["training"]["digests"], list):
         raise FormatError("its classes are not those of its model")
     for key in ("name", "unit", "intended_use", "model"):
         str(package.manifest[key])

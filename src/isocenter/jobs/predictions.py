@@ -1,0 +1,107 @@
+"""What a model said of a case: as a table, in the report, and in words that do not promise more than was proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isocenter.core import models
+from isocenter.core.results import Prediction
+from isocenter.core.study import Study
+from isocenter.io import table
+from isocenter.jobs.outputs import Outputs
+from isocenter.pipeline.model import Pipeline
+from isocenter.view.report import Paragraph, Section
+from isocenter.view.tables import prediction_table
+
+__all__ = ["prediction_rows", "prediction_sections", "write_predictions"]
+
+_COLUMNS = ("slot", "name", "value", "unit", "called")
+
+
+def prediction_rows(study: Study) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return headings and rows of the predictions of a case for its first screen; both empty where there are none."""
+    rows: list[tuple[str, ...]] = []
+    found = [(name, value) for name, value in study.slots.items() if isinstance(value, Prediction)]
+    several = len(found) > 1
+    for slot, value in found:
+        lead = f"{slot.replace('_', ' ')}: " if several else ""
+        if value.classes:
+            pairs = sorted(zip(value.classes, value.probabilities, strict=True), key=lambda p: -p[1])
+            rows += [(f"{lead}{name}", f"{p:.3g}") for name, p in pairs[:6]]
+        else:
+            unit = "" if value.unit == "1" else f" {value.unit}"
+            rows.append((f"{lead}predicted", f"{float(value.value or 0.0):.4g}{unit}"))
+    if not rows:
+        return (), ()
+    return ("probability" if any(v.classes for _, v in found) else "value",), tuple(rows)
+
+
+def write_predictions(outputs: Outputs, study: Study, pipeline: Pipeline) -> None:
+    """Write ``tables/predictions.csv``: a row for each class or number, and the class that is called."""
+    rows: list[list[Any]] = []
+    for slot, value in study.slots.items():
+        if not isinstance(value, Prediction):
+            continue
+        if value.classes:
+            called = _called(pipeline, slot, value)
+            rows += [[slot, name, p, "1", called] for name, p in zip(value.classes, value.probabilities, strict=True)]
+        else:
+            rows.append([slot, "value", value.value, value.unit, ""])
+    if rows:
+        table.write_rows(_COLUMNS, rows, outputs.path("tables/predictions.csv", "", "predictions"))
+
+
+def prediction_sections(study: Study, pipeline: Pipeline) -> list[Section]:
+    """Return what the models of a pipeline said, one section each."""
+    sections = []
+    for slot, value in study.slots.items():
+        if isinstance(value, Prediction):
+            words = Paragraph(_words(_package(pipeline, slot), value, _called(pipeline, slot, value)))
+            sections.append(Section("Prediction", (prediction_table(value, "What the model says of this case"), words)))
+    return sections
+
+
+def _package(pipeline: Pipeline, slot: str) -> Any:
+    """Return the package whose step fills a slot, None where it is none."""
+    step = next((s for s in pipeline.steps if s.to == slot and s.op == "classify.package"), None)
+    if step is None:
+        return None
+    return models.model(str(step.parameters["package"]), str(step.parameters["sha256"]))
+
+
+def _called(pipeline: Pipeline, slot: str, value: Prediction) -> str:
+    """Return the class that a case is called: by the operating point of two classes, else the most probable one."""
+    package = _package(pipeline, slot)
+    threshold = None if package is None else package.threshold
+    if threshold is None or len(value.classes) != 2:
+        return value.label or ""
+    return value.classes[int(value.probabilities[1] >= threshold)]
+
+
+def _words(package: Any, value: Prediction, called: str) -> str:
+    parts = []
+    if value.classes:
+        share = round(100 * value.probabilities[value.classes.index(called)])
+        parts.append(
+            f"The case is called '{called}'. Of 100 cases like those of the training that are given this probability, about {share} "
+            f"are expected to be '{called}'."
+        )
+    if package is not None:
+        manifest = package.manifest
+        parts.append(f"Model '{manifest['name']}', {package.digest[:19]}\u2026, made from {manifest['training']['cases']} cases.")
+        if package.threshold is not None:
+            parts.append(f"From a probability of {package.threshold:.3g} on a case is called '{package.classes[1]}'.")
+        shown = [
+            _figure(name, package.scores[name]) for name in ("auc_roc", "balanced_accuracy", "mae") if name in package.scores
+        ]
+        if shown:
+            parts.append(f"In its own cohort it reached {', '.join(shown)}; elsewhere it may be worse.")
+    parts.append("This is not the result of a medical device: no decision about a patient may rest on it alone.")
+    return " ".join(parts)
+
+
+def _figure(name: str, score: Mapping[str, Any]) -> str:
+    between = score["interval"]
+    shown = "" if between is None else f" ({between[0]:.3g} to {between[1]:.3g})"
+    return f"{name.replace('_', ' ')} {score['value']:.3g}{shown}"
