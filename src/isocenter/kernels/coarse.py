@@ -60,7 +60,7 @@ def _laid_out(view: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.
         flat = np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("="))
     steps = [0, 0, 0]
     for k, stride in zip(order, flat.strides, strict=True):
-        steps[k] = stride // flat.itemsize
+        steps[k] = stride // flat.itemsize if view.shape[k] > 1 else 0  # along a single sample a stride may be anything
     begin = 0
     for k in range(3):
         if view.strides[k] < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy.typing as npt
 from isocenter.core.dtype import working_array
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.operation import Context, Spec
+from isocenter.kernels.otsu import histogram
 
-__all__ = ["blobs", "check_seeds", "finite", "judge_growth", "seed_samples", "within"]
+__all__ = ["blobs", "check_seeds", "finite", "judge_growth", "parted", "seed_marks", "seed_samples", "within"]
 
 Seeds = tuple[tuple[float, float, float], ...]
 Places = tuple[tuple[int, ...], ...]
@@ -32,6 +33,27 @@ def within(found: npt.NDArray[Any], context: Context) -> npt.NDArray[Any]:
         return found
     result: npt.NDArray[Any] = np.where(context.region, found, np.zeros((), found.dtype))
     return result
+
+
+def parted(
+    who: str, array: Any, context: Context, bins: int, keep: str, find: Callable[[Any, Any], float]
+) -> npt.NDArray[np.bool_]:
+    """Return the class above (or below) the threshold that `find` sees in the histogram (counts, centres); notes say which.
+
+    With a region, values are counted and labelled in it alone; an image of one value has no label.
+    """
+    data, region = np.asarray(array), context.region
+    if region is not None and not region.any():
+        context.note(f"{who}: the region is empty, and so is the result.")
+        return np.zeros(data.shape, np.bool_)
+    counts, centers = histogram(data, region, bins, context.threads)
+    if np.count_nonzero(counts) < 2:
+        context.note(f"{who}: every value is {centers[np.argmax(counts)]:.6g}; there is nothing to part, and no label.")
+        return np.zeros(data.shape, np.bool_)
+    threshold = find(counts, centers)
+    context.note(f"{who}: the threshold is {threshold:.6g}{'' if context.quantity is None else ' ' + context.quantity}.")
+    found = data > threshold
+    return within(found if keep == "above" else ~found, context)
 
 
 def check_seeds(who: str, spec: Spec, *groups: Seeds) -> None:
@@ -72,6 +94,31 @@ def seed_samples(who: str, context: Context, seeds: Seeds, places: Places) -> np
             )
         found.append(index)
     return np.array(found, dtype=np.int64).reshape(-1, len(shape))
+
+
+def seed_marks(
+    who: str, shape: tuple[int, ...], context: Context, seeds: Seeds, background: Seeds, radius: float
+) -> npt.NDArray[np.uint8]:
+    """Return 1 on balls of `radius` mm around the seeds, 2 on those of the background, else 0.
+
+    Without clicks on the background, the edge of the image counts as background. Seeds win where both lie.
+    """
+    places, others = (seed_samples(who, context, group, ()) for group in (seeds, background))
+    if not len(places):
+        raise ParameterError(f"{who} was given no seed: expected one or more points in 'seeds' (mm).")
+    marks = np.zeros(shape, np.uint8)
+    if not len(others):
+        for axis, size in enumerate(shape):
+            for end in (0, size - 1) if size > 1 else ():
+                marks[(slice(None),) * axis + (end,)] = 2
+    reach = [int(np.ceil(radius / s)) for s in context.spacing]
+    for value, group in ((2, others), (1, places)):
+        for place in group:
+            box = tuple(slice(max(0, int(p) - r), int(p) + r + 1) for p, r in zip(place, reach, strict=True))
+            mesh = np.ogrid[tuple(slice(b.start, min(b.stop, n)) for b, n in zip(box, shape, strict=True))]
+            far = sum(((m - p) * s) ** 2 for m, p, s in zip(mesh, place, context.spacing, strict=True))
+            marks[box][np.broadcast_to(far <= radius**2 * (1 + 1e-9), marks[box].shape)] = value
+    return marks
 
 
 def judge_growth(who: str, mask: npt.NDArray[np.bool_], context: Context) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from isocenter.core.errors import BudgetError, ParameterError
+from isocenter.core.errors import BudgetError
 from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.cut import least_cut
 from isocenter.kernels.labels import bounding_box
-from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_samples
+from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_marks
 
 __all__ = ["GraphCut"]
 
@@ -106,20 +106,7 @@ class GraphCut(Segmenter):
 
     def _marks(self, shape: tuple[int, ...], context: Context) -> npt.NDArray[np.uint8]:
         """Return 1 on object seeds, 2 on background seeds, 3 outside the region, else 0."""
-        places = seed_samples(self.name, context, self.seeds, ())
-        others = seed_samples(self.name, context, self.background, ())
-        if not len(places):
-            raise ParameterError(f"{self.name} was given no seed: expected one or more points in 'seeds' (mm).")
-        marks = np.zeros(shape, np.uint8)
-        if not len(others):
-            for axis, size in enumerate(shape):
-                for end in (0, size - 1) if size > 1 else ():
-                    marks[(slice(None),) * axis + (end,)] = 2
-        mesh = np.ogrid[tuple(slice(0, n) for n in shape)]
-        for value, group in ((2, others), (1, places)):
-            for place in group:
-                far = sum(((m - p) * s) ** 2 for m, p, s in zip(mesh, place, context.spacing, strict=True))
-                marks[np.asarray(far) <= self.radius**2 * (1 + 1e-9)] = value
+        marks = seed_marks(self.name, shape, context, self.seeds, self.background, self.radius)
         if context.region is not None:
             marks[~context.region] = 3
         return marks

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from isocenter.core.families import Segmenter
 from isocenter.core.operation import Context
-from isocenter.kernels.otsu import histogram
 from isocenter.kernels.thresholds import li
-from isocenter.ops.segment._values import within
+from isocenter.ops.segment._values import parted
 
 __all__ = ["Li"]
 
@@ -47,17 +45,4 @@ class Li(Segmenter):
 
     def compute(self, array: Any, context: Context) -> Any:
         """Return the chosen class."""
-        data, region = np.asarray(array), context.region
-        if region is not None and not region.any():
-            context.note(f"{self.name}: the region is empty, and so is the result.")
-            return np.zeros(data.shape, np.bool_)
-        counts, centers = histogram(data, region, self.bins, context.threads)
-        if np.count_nonzero(counts) < 2:
-            context.note(f"{self.name}: every value is {centers[np.argmax(counts)]:.6g}; there is nothing to part, and no label.")
-            return np.zeros(data.shape, np.bool_)
-        threshold = li(counts, centers)
-        context.note(
-            f"{self.name}: the threshold is {threshold:.6g}{'' if context.quantity is None else ' ' + context.quantity}."
-        )
-        found = data > threshold
-        return within(found if self.keep == "above" else ~found, context)
+        return parted(self.name, array, context, self.bins, self.keep, li)

@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from isocenter.core.errors import ParameterError
 from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.smooth import gaussian
 from isocenter.kernels.walker import random_walker
-from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_samples
+from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_marks
 
 __all__ = ["RandomWalker"]
 
@@ -77,18 +76,7 @@ class RandomWalker(Segmenter):
         data = finite(self.name, array)
         if self.sigma:
             data = gaussian(data, [self.sigma / s for s in context.spacing], threads=context.threads)
-        places = seed_samples(self.name, context, self.seeds, ())
-        others = seed_samples(self.name, context, self.background, ())
-        if not len(places):
-            raise ParameterError(f"{self.name} was given no seed: expected one or more points in 'seeds' (mm).")
-        marks = np.zeros(data.shape, np.int32)
-        if not len(others):
-            for axis, size in enumerate(data.shape):
-                for end in (0, size - 1) if size > 1 else ():
-                    marks[(slice(None),) * axis + (end,)] = 2
-        for value, group in ((2, others), (1, places)):
-            for place in group:
-                self._mark(marks, place, value, context)
+        marks = seed_marks(self.name, data.shape, context, self.seeds, self.background, self.radius).astype(np.int32)
         if context.region is not None:
             marks[~context.region] = 2
         spread = float(data.std(dtype=np.float64))
@@ -98,11 +86,3 @@ class RandomWalker(Segmenter):
             found &= context.region
         judge_growth(self.name, found, context)
         return found
-
-    def _mark(self, marks: Any, place: Any, value: int, context: Context) -> None:
-        """Write a ball of seeds."""
-        reach = [int(np.ceil(self.radius / s)) for s in context.spacing]
-        box = tuple(slice(max(0, int(p) - r), int(p) + r + 1) for p, r in zip(place, reach, strict=True))
-        mesh = np.ogrid[tuple(slice(b.start, min(b.stop, n)) for b, n in zip(box, marks.shape, strict=True))]
-        far = sum(((m - p) * s) ** 2 for m, p, s in zip(mesh, place, context.spacing, strict=True))
-        marks[box][np.broadcast_to(far <= self.radius**2 * (1 + 1e-9), marks[box].shape)] = value

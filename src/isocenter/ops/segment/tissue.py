@@ -67,8 +67,12 @@ class Tissue(Segmenter):
 
     def compute(self, array: Any, context: Context) -> npt.NDArray[np.bool_]:
         """Return where tissue is."""
-        color = np.nan_to_num(np.asarray(array[:3], dtype=np.float64))
-        glass = np.maximum(np.percentile(color.reshape(3, -1), 99, axis=1), 1e-6)[:, None, None]
+        color = np.array(array[:3], dtype=np.float64)
+        known = np.isfinite(color).all(axis=0)
+        color[:, ~known] = 0.0
+        shown = color[:, known] if known.any() else np.ones((3, 1))
+        glass = np.maximum(np.percentile(shown, 99, axis=1), 1e-6)[:, None, None]
+        color = np.where(known, color, glass)  # what was not recorded is no tissue
         density = np.clip(-np.log10((np.maximum(color, 0.0) + 0.004 * glass) / (1.004 * glass)), 0.0, 2.5)
         strongest = ndimage.gaussian_filter(density.max(axis=0), 1.0)
         hue = ndimage.gaussian_filter(density.max(axis=0) - density.min(axis=0), 1.0)
@@ -81,7 +85,7 @@ class Tissue(Segmenter):
             context.note("No tissue was found.")
         elif found.mean() > 0.97:
             context.note("Nearly all of the picture counts as tissue: there may be no glass in it to compare with.")
-        return within(found, context).astype(np.bool_)
+        return within(found & known, context).astype(np.bool_)
 
     def _filled(self, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return tissue with its small holes filled."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from isocenter.core.families import Segmenter
 from isocenter.core.operation import Context
-from isocenter.kernels.otsu import histogram
 from isocenter.kernels.thresholds import triangle
-from isocenter.ops.segment._values import within
+from isocenter.ops.segment._values import parted
 
 __all__ = ["Triangle"]
 
@@ -19,8 +17,9 @@ __all__ = ["Triangle"]
 class Triangle(Segmenter):
     """Part an image into two classes at the corner of its histogram (triangle method).
 
-    For one large peak, the ground, with a long tail, the objects. Fails where the histogram has two peaks of like height. With a region, values are counted and labelled in it alone. The threshold is noted. An image of one value has
-    nothing to part, and no label.
+    For one large peak, the ground, with a long tail, the objects. Fails where the histogram has two peaks of like height.
+    With a region, values are counted and labelled in it alone. The threshold is noted. An image of one value has nothing to
+    part, and no label.
 
     Parameters
     ----------
@@ -47,17 +46,4 @@ class Triangle(Segmenter):
 
     def compute(self, array: Any, context: Context) -> Any:
         """Return the chosen class."""
-        data, region = np.asarray(array), context.region
-        if region is not None and not region.any():
-            context.note(f"{self.name}: the region is empty, and so is the result.")
-            return np.zeros(data.shape, np.bool_)
-        counts, centers = histogram(data, region, self.bins, context.threads)
-        if np.count_nonzero(counts) < 2:
-            context.note(f"{self.name}: every value is {centers[np.argmax(counts)]:.6g}; there is nothing to part, and no label.")
-            return np.zeros(data.shape, np.bool_)
-        threshold = triangle(counts, centers)
-        context.note(
-            f"{self.name}: the threshold is {threshold:.6g}{'' if context.quantity is None else ' ' + context.quantity}."
-        )
-        found = data > threshold
-        return within(found if self.keep == "above" else ~found, context)
+        return parted(self.name, array, context, self.bins, self.keep, triangle)
