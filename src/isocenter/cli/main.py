@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from isocenter._version import __version__
+from isocenter.cli import model as model_verbs
 
 __all__ = ["app", "main"]
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(model_verbs.app, name="model")
 
 Inputs = Annotated[list[Path], typer.Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, PNG, TIFF ... one or several.")]
 Input = Annotated[Path, typer.Argument(help="File, folder or archive.")]
@@ -64,26 +66,42 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Cases at a time.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
     identify: Annotated[bool, typer.Option("--identify", help="Show the patient's name and ID in the report.")] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with the columns image and label: learn from it, prove it, and leave a model.")
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN of the labels, for instance image=file.")] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="A column of the labels to pass over; may be repeated.")] = None,
+    accept_leak: Annotated[str | None, typer.Option(help="Go on in spite of a leak; the reason is recorded.")] = None,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-validation.", min=2)] = 5,
+    harmonise: Annotated[bool, typer.Option("--harmonise", help="Take the effect of the site out, inside the folds.")] = False,
+    learner: Annotated[str | None, typer.Option(help="The learner whose score is the result.")] = None,
+    model: Annotated[Path | None, typer.Option("--model", help="A model package: predict every case by it.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Run a study: folder in, checked result folder out."""
+    """Run a study: folder in, checked result folder out. With --labels: learn, prove, and leave a model."""
     from isocenter.cli import show
     from isocenter.jobs import run as job
     from isocenter.jobs.options import Options, parse_masks, parse_repair
+    from isocenter.jobs.predict import with_model
 
-    options = Options(
+    if labels is not None:
+        from isocenter.cli.learn import run_labels
+
+        raise typer.Exit(run_labels(inputs, labels, out, column, leave_out, accept_leak, folds, seed, harmonise, learner, json))
+    chosen = Options(
         study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,
-        scheduler=scheduler, workers=workers,
+        scheduler=scheduler, workers=workers, model=model,
     )  # fmt: skip
-    prepared = job.prepare(inputs, options, judge=plan)
-    if not json:
-        show.plan(prepared)
-    if plan:
-        if json:
-            show.json(prepared.to_dict())
-        raise typer.Exit(3 if not prepared.tasks else 0)
-    with show.progress(quiet=json) as progress:
-        summary = job.execute(prepared, out, options, progress=progress)
+    with with_model(chosen) as options:
+        prepared = job.prepare(inputs, options, judge=plan)
+        if not json:
+            show.plan(prepared)
+        if plan:
+            if json:
+                show.json(prepared.to_dict())
+            raise typer.Exit(3 if not prepared.tasks else 0)
+        with show.progress(quiet=json) as progress:
+            summary = job.execute(prepared, out, options, progress=progress)
     show.json(summary.to_dict()) if json else show.summary(summary)
     raise typer.Exit(summary.exit_code)
 

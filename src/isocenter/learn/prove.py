@@ -18,7 +18,7 @@ from isocenter.learn.evaluate.operating import Rule, choose_threshold
 from isocenter.learn.evaluate.regression import evaluate_regression
 from isocenter.learn.recipe import FittedRecipe, Recipe, Table
 
-__all__ = ["FoldModel", "Proof", "fit_inside", "inner_folds", "judged", "learning_curve", "prove"]
+__all__ = ["FoldModel", "Proof", "fit_inside", "inner_folds", "judged", "learning_curve", "prove", "widening"]
 
 FloatArray = npt.NDArray[np.float64]
 Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -173,6 +173,21 @@ class Proof:
     scores: Scores
 
 
+def widening(folds: int) -> float:
+    """Return the factor on bootstrap intervals of a cross-validation: sqrt(1 + k / (k - 1)), and 1 for a single model.
+
+    Parameters
+    ----------
+    folds
+        Models that the predictions come from.
+
+    References
+    ----------
+    Nadeau and Bengio. Inference for the generalization error. Machine Learning 52 (2003) 239-281.
+    """
+    return float(np.sqrt(1 + folds / (folds - 1))) if folds > 1 else 1.0
+
+
 def judged(
     table: Table,
     predicted: FloatArray,
@@ -198,8 +213,7 @@ def judged(
     ----------
     Nadeau and Bengio. Inference for the generalization error. Machine Learning 52 (2003) 239-281.
     """
-    folds = 1 if fold is None else np.unique(fold).size
-    widen = float(np.sqrt(1 + folds / (folds - 1))) if folds > 1 else 1.0
+    widen = 1.0 if fold is None else widening(np.unique(fold).size)
     if table.classes:
         return evaluate_classification(
             table.target,

@@ -120,8 +120,7 @@ class Recipe:
             raise ParameterError(f"Learner '{self.learner}' for {table.task}: expected one of {', '.join(known.tasks)}.")
         if table.classes and np.unique(table.target).size < 2:
             raise ContentError("A classifier cannot be trained on one class: expected two or more.")
-        with np.errstate(all="ignore"):
-            middle = np.array([np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in table.values.T])
+        middle = _middles(table.values)
         x = np.where(np.isfinite(table.values), table.values, middle)
         several = int((np.unique(table.sites, return_counts=True)[1] >= 2).sum()) >= 2
         combat = fit_combat(x, table.sites) if self.harmonise and several else None
@@ -187,9 +186,10 @@ class FittedRecipe:
     def predict(self, values: npt.ArrayLike, sites: npt.ArrayLike) -> FloatArray:
         """Return probabilities of shape (n, classes), or numbers of shape (n,)."""
         with one_thread():
-            return self._predict(self.prepared(values, sites))
+            return self.predict_prepared(self.prepared(values, sites))
 
-    def _predict(self, z: FloatArray) -> FloatArray:
+    def predict_prepared(self, z: FloatArray) -> FloatArray:
+        """Return the same for what `prepared` gives."""
         if not self.classes:
             out = np.asarray(self.model.predict(z) * self.scale + self.centre, np.float64)
             return np.exp(out) if self.logarithm else out
@@ -198,6 +198,14 @@ class FittedRecipe:
 
         p[:, np.asarray(self.model.classes_, np.int64)] = probabilities_of(self.model, z)
         return p
+
+
+def _middles(values: FloatArray) -> FloatArray:
+    """Return the median of each column over what is finite in it; 0 where nothing is."""
+    if np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=0))
+    held = np.ma.masked_invalid(values)
+    return np.asarray(np.ma.median(held, axis=0).filled(0.0))
 
 
 def _skewed(target: npt.NDArray[Any]) -> bool:

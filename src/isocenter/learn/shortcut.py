@@ -134,11 +134,13 @@ def _words(
 ) -> str:
     known = " and ".join(dict.fromkeys(c.split("=")[0] for c in columns))
     label = {"mae": "mean absolute error", "auc_roc": "AUC", "macro_auc_roc": "mean AUC"}[name]
-    text = f"{label[0].upper()}{label[1:]} {model.value:.3g}, where {known} alone, without any image, reach {blind.value:.3g} and guessing {floor:.3g}"
+    text = (
+        f"{label[0].upper()}{label[1:]} {model.value:.3g}, where {known} alone gives {blind.value:.3g} and guessing {floor:.3g}"
+    )
     if share >= 0.5:
-        text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images, so the score is mostly {known}."
+        text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images or measurements, so the score is mostly {known}."
     elif share >= 0.2:
-        text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images."
+        text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images or measurements."
     else:
         text += "."
     if held is not None and held_floor is not None:

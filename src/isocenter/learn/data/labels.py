@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isocenter.core.errors import FormatError, ParameterError
 from isocenter.core.text import plain
+from isocenter.io.layouts.dataset_json import below
 from isocenter.learn.data.cohort import NUMERIC, TASKS, Task
 
 __all__ = ["below", "infer_task", "number", "typed"]
@@ -25,25 +26,6 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def below(root: Path, text: str) -> Path:
-    """Return the path that `text` names below `root`.
-
-    Raises
-    ------
-    FormatError
-        If it lies outside of `root`, or nothing stands there; the message is a clause without its source.
-    """
-    if "\0" in text:
-        raise FormatError("the path holds a zero byte")
-    path = root / text
-    # What counts is where it really lies: neither '..' nor a link leads out of the input.
-    if Path(text).is_absolute() or ".." in Path(text).parts or not path.resolve().is_relative_to(root.resolve()):
-        raise FormatError(f"'{plain(text, 200)}' lies outside of the input; expected a path below it")
-    if not path.exists():
-        raise FormatError(f"there is no '{plain(text, 200)}' in the input; expected the path of a file below it")
-    return path
 
 
 def infer_task(texts: Sequence[str], root: Path, *, events: bool = False) -> tuple[Task, str]:

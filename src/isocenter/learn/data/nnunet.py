@@ -1,21 +1,15 @@
-"""Cohorts from the layout of nnU-Net: ``imagesTr``, ``labelsTr`` and ``dataset.json``.
-
-References
-----------
-F. Isensee et al., nnU-Net, Nat. Methods 18 (2021) 203-211; its documentation of the dataset format.
-"""
+"""Cohorts from data sets that a ``dataset.json`` describes: the layouts of nnU-Net, MONAI and the Decathlon."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from isocenter.core.errors import ContentError, FormatError, SpecError
+from isocenter.core.errors import ContentError, FormatError
 from isocenter.core.text import plain
+from isocenter.io.layouts.dataset_json import Listing, listing
 from isocenter.learn.data.cohort import Cohort, Sample
 
-__all__ = ["from_nnunet"]
+__all__ = ["from_decathlon", "from_nnunet"]
 
 
 def from_nnunet(root: str | Path, *, channel: int | None = None, name: str | None = None) -> Cohort:
@@ -37,45 +31,51 @@ def from_nnunet(root: str | Path, *, channel: int | None = None, name: str | Non
     SpecError
         With one sentence for each case without its image or mask.
     """
-    base = Path(root)
-    facts = _facts(base)
-    channels = facts.get("channel_names") or facts.get("modality") or {"0": "image"}
-    if len(channels) > 1 and channel is None:
+    return _cohort(listing(root), channel, name, "nnU-Net's")
+
+
+def from_decathlon(root: str | Path, *, channel: int | None = None, name: str | None = None) -> Cohort:
+    """Read a segmentation cohort from the lists of a ``dataset.json`` as MONAI and the Medical Segmentation Decathlon have it.
+
+    Parameters
+    ----------
+    root
+        The folder with ``dataset.json``; every path in it lies below.
+    channel
+        Which file is read where a case has several; None refuses such a set.
+    name
+        Of the cohort; the data set's own where None.
+
+    Raises
+    ------
+    FormatError
+        If it is no such folder.
+    SpecError
+        With one sentence for each case whose files are not there or lie elsewhere.
+    """
+    return _cohort(listing(root), channel, name, "MONAI's")
+
+
+def _cohort(found: Listing, channel: int | None, name: str | None, whose: str) -> Cohort:
+    title = plain(found.root.name)
+    entries = [entry for entry in found.entries if entry.labels is not None]
+    if not entries:
+        raise FormatError(f"{title}: holds no case with a mask: expected one a case, in labelsTr or named by the list.")
+    most = max(len(entry.images) for entry in entries)
+    if most > 1 and channel is None:
         raise ContentError(
-            f"{plain(base.name)}: each case has {len(channels)} files ({plain(', '.join(map(str, channels.values())), 200)}): "
+            f"{title}: each case has {most} files ({plain(', '.join(found.channels), 200)}): "
             "expected one image a case; choose a channel, or merge them into images of several channels."
         )
-    ending = str(facts.get("file_ending", ".nii.gz"))
-    masks = sorted(p for p in (base / "labelsTr").glob(f"*{ending}") if not p.name.startswith("."))
-    problems, samples = [], []
-    for mask in masks:
-        case = mask.name.removesuffix(ending)
-        image = base / "imagesTr" / f"{case}_{channel or 0:04d}{ending}"
-        if image.is_file():
-            samples.append(Sample(case, image, mask, case))
-        else:
-            problems.append(
-                f"case '{plain(case, 100)}': there is no imagesTr/{plain(image.name, 100)}; expected one for its mask."
-            )
-    if problems:
-        raise SpecError(problems, plain(base.name))
-    if not samples:
-        raise FormatError(f"{plain(base.name)}: labelsTr holds no mask *{plain(ending)}: expected one a case.")
+    if channel is not None and not 0 <= channel < min(len(entry.images) for entry in entries):
+        raise ContentError(f"{title}: there is no channel {channel} in every case: expected 0 to {most - 1}.")
+    parts = {entry.part for entry in entries}
+    samples = tuple(
+        Sample(e.name, e.images[channel or 0], e.labels, e.name, None, {"part": e.part} if len(parts) > 1 else {})
+        for e in entries
+    )
     notes = (
-        "Segmentation, as the layout is nnU-Net's.",
+        f"Segmentation, as the layout is {whose}.",
         "The layout names no patients, so each case counts as a patient of its own: give a table if some share one.",
     )
-    return Cohort(tuple(samples), "segmentation", name or str(facts.get("name") or base.resolve().name), base, notes)
-
-
-def _facts(base: Path) -> dict[str, Any]:
-    path = base / "dataset.json"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FormatError(
-            f"{plain(base.name)}: dataset.json cannot be read ({plain(error, 100)}): expected the layout of nnU-Net."
-        ) from error
-    if not isinstance(facts, dict) or not (base / "labelsTr").is_dir():
-        raise FormatError(f"{plain(base.name)}: expected an object in dataset.json, and folders imagesTr and labelsTr beside it.")
-    return facts
+    return Cohort(samples, "segmentation", name or found.name, found.root, notes)

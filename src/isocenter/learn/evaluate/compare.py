@@ -101,6 +101,7 @@ def compare_paired(
     *,
     draws: int = 2000,
     seed: int = 0,
+    widen: float = 1.0,
 ) -> Difference:
     """Compare two models in any score by a bootstrap that draws the same patients for both.
 
@@ -114,6 +115,8 @@ def compare_paired(
         Patient of each case, shape (n,).
     draws, seed
         Resamples and their choice.
+    widen
+        Factor on the spread, above 1 for predictions of a cross-validation (see `kernels.bootstrap.widened`).
 
     References
     ----------
@@ -125,6 +128,7 @@ def compare_paired(
     one = np.ones((1, unit.size))
     first, second = float(score(one, 0)[0]), float(score(one, 1)[0])
     rows = np.concatenate([score(w, 0) - score(w, 1) for w in group_weights(unit, draws, seed)])
+    rows = (first - second) + widen * (rows - (first - second))
     sound = rows[np.isfinite(rows)]
     p = min(1.0, 2.0 * min((np.sum(sound <= 0) + 1) / (sound.size + 1), (np.sum(sound >= 0) + 1) / (sound.size + 1)))
     interval = percentile_interval(rows)

@@ -30,6 +30,10 @@ METHODS: tuple[Method, ...] = ("occlusion", "grad_cam", "grad_cam_plus_plus", "i
 
 FloatArray = npt.NDArray[np.float64]
 
+#: Closest to 0 and 1 that a probability counts. Occlusion compares log-odds, since the probability of a sure model does not fall
+#: before nearly all of a finding is covered.
+_SURE = 1e-9
+
 
 @runtime_checkable
 class NetworkModel(Protocol):
@@ -219,11 +223,11 @@ def _index(target: str | int | None, classes: Sequence[str], probabilities: Floa
 def _of_networks(
     model: NetworkModel, image: Image, settings: _Settings, target: str | int | None, check: bool, seed: int
 ) -> Explanation:
-    data = model.seen(image)
+    data = np.array(model.seen(image), np.float32)  # a copy: torch takes no read-only arrays
     grid = network_grid(image.geometry, data.shape[1:])
     for net in model.networks:
         net.eval()
-    x = torch.from_numpy(np.ascontiguousarray(data))[None]
+    x = torch.from_numpy(data)[None]
     with torch.no_grad():
         mean = np.mean([net(x).double().softmax(1)[0].numpy() for net in model.networks], axis=0)
     chosen = _index(target, model.classes, mean)
@@ -274,7 +278,9 @@ def _map(
 
     def score(batch: npt.NDArray[np.float32]) -> FloatArray:
         with torch.no_grad():
-            return np.asarray(net(torch.from_numpy(batch)).double().softmax(1)[:, target].numpy())
+            logits = net(torch.from_numpy(batch)).double()
+        others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=1)
+        return np.asarray((logits[:, target] - others.logsumexp(1)).numpy())
 
     patch, stride = settings.patches(data.shape[1:], spacing)
     return occlusion_map(score, data, patch, stride, cover, settings.batch)
@@ -301,8 +307,10 @@ def _of_function(
     stored = np.asarray(image.array)
     data = stored.astype(np.float32) if channels else stored.astype(np.float32)[None]
 
-    def score(batch: npt.NDArray[np.float32]) -> list[float]:
-        return [float(probabilities(image.with_array(_as(one if channels else one[0], stored.dtype)))[chosen]) for one in batch]
+    def score(batch: npt.NDArray[np.float32]) -> FloatArray:
+        images = (image.with_array(_as(one if channels else one[0], stored.dtype)) for one in batch)
+        p = np.clip([float(probabilities(one)[chosen]) for one in images], _SURE, 1.0 - _SURE)
+        return np.asarray(np.log(p / (1.0 - p)))
 
     patch, stride = settings.patches(data.shape[1:], image.geometry.spacing)
     found = occlusion_map(score, data, patch, stride, settings.cover(data), settings.batch)

@@ -18,7 +18,7 @@ from torch import nn
 
 from isocenter.core.errors import ParameterError
 
-__all__ = ["SanityCheck", "rank_correlation", "randomised", "sanity_check"]
+__all__ = ["SanityCheck", "randomised", "rank_correlation", "sanity_check"]
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -1,0 +1,217 @@
+"""The main job with labels: look at the data, refuse what would flatter, prove baselines and a model, leave a report and a package."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter._version import __version__
+from isocenter.core.errors import MissingInputError, ParameterError
+from isocenter.io import atomic, table
+from isocenter.jobs.learn_report import learn_report
+from isocenter.jobs.learn_tables import tables_of
+from isocenter.jobs.learn_words import latex, methods
+from isocenter.jobs.lock import Lock
+from isocenter.pipeline import lineage
+from isocenter.view.html import html
+from isocenter.view.pdf import pdf
+
+__all__ = ["LearnOptions", "Learned", "learn", "parse_columns"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class LearnOptions:
+    """What the user may choose.
+
+    Attributes
+    ----------
+    columns
+        Role (image, label, patient, site) -> column of the table, where it has another name.
+    leave_out
+        Columns to pass over.
+    accept_leak
+        Why a finding of the leakage scan is accepted.
+    folds, seed
+        Of the cross-validation.
+    harmonise
+        Take the effect of the site out of the features, inside the folds.
+    primary
+        Learner whose score is the result; None takes the usual one.
+    baselines
+        Learners that it is compared with, the floor first; None takes the usual ones.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
+    accept_leak: str | None = None
+    folds: int = 5
+    seed: int = 0
+    harmonise: bool = False
+    primary: str | None = None
+    baselines: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a learning run left behind.
+
+    Attributes
+    ----------
+    out, report, package
+        The folder, the page to open, and the model.
+    lines
+        What was found, in words.
+    set_aside
+        (case, reason).
+    scores
+        Name -> value of the primary model.
+    seconds
+        Wall time.
+    """
+
+    out: Path
+    report: Path
+    package: Path
+    lines: tuple[str, ...]
+    set_aside: tuple[tuple[str, str], ...]
+    scores: Mapping[str, float]
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 if a case was set aside."""
+        return 1 if self.set_aside else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "out": str(self.out),
+            "report": str(self.report),
+            "package": str(self.package),
+            "findings": list(self.lines),
+            "set_aside": [{"case": c, "reason": r} for c, r in self.set_aside],
+            "scores": dict(self.scores),
+            "seconds": self.seconds,
+        }
+
+
+def parse_columns(texts: Sequence[str]) -> dict[str, str]:
+    """Return role -> column from ``role=column`` texts.
+
+    Parameters
+    ----------
+    texts
+        For instance ``["image=file", "site=source"]``.
+
+    Raises
+    ------
+    ParameterError
+        If one is no such text.
+    """
+    known = ("image", "label", "patient", "site", "event", "identifier")
+    columns: dict[str, str] = {}
+    for text in texts:
+        role, sign, column = text.partition("=")
+        if not sign or not column or role not in known:
+            raise ParameterError(f"Column '{text}': expected ROLE=COLUMN with a role of {', '.join(known)}.")
+        columns[role] = column
+    return columns
+
+
+def learn(
+    root: Path | str,
+    labels: Path | str,
+    out: Path | str,
+    options: LearnOptions | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Learned:
+    """Learn from a labelled cohort, prove what was learned, and leave a report, tables and a model package.
+
+    Parameters
+    ----------
+    root
+        The folder that the images lie in.
+    labels
+        The table.
+    out
+        Folder for the results.
+    options
+        What the user chose.
+    progress
+        Told what is done: (what, done, total).
+
+    Raises
+    ------
+    ContentError
+        If nothing can be learned, or the leakage scan found what makes the scores meaningless.
+    SpecError
+        With one sentence for each bad row of the table.
+    """
+    from isocenter.learn.data.table import from_csv
+    from isocenter.learn.study import BASELINES, PRIMARY, StudyOptions, study
+
+    options = options or LearnOptions()
+    if not Path(labels).is_file():
+        raise MissingInputError(f"{labels}: there is no such table: expected a CSV with the columns image and label.")
+    started = time.monotonic()
+    with Lock(Path(out)):
+        cohort = from_csv(root, labels, columns=options.columns, leave_out=options.leave_out)
+        chosen = StudyOptions(
+            folds=options.folds,
+            seed=options.seed,
+            primary=options.primary or PRIMARY,
+            baselines=options.baselines or BASELINES,
+            harmonise=options.harmonise,
+            accept_leak=options.accept_leak,
+        )
+        found = study(cohort, chosen, progress)
+        if progress is not None:
+            progress("writing", 0, 1)
+        return _written(found, Path(out), time.monotonic() - started, options)
+
+
+def _written(found: Any, root: Path, seconds: float, options: LearnOptions) -> Learned:
+    (root / "tables").mkdir(parents=True, exist_ok=True)
+    files: dict[str, lineage.FileOf] = {}
+
+    def put(name: str, how: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        table.write_rows(list(head), [list(r) for r in rows], root / "tables" / name)
+        files[f"tables/{name}"] = lineage.FileOf(how=how)
+
+    for name, how, head, rows in tables_of(found):
+        put(name, how, head, rows)
+    texts = {
+        "splits.json": (found.splits.to_json(), "who was trained on and who was tested"),
+        "leakage.json": (json.dumps(found.leakage.to_dict(), indent=1, ensure_ascii=False) + "\n", "what the leakage scan found"),
+        "tables/scores.tex": (latex(found), "scores for a paper"),
+        "methods.txt": (methods(found) + "\n", "methods paragraph for a paper"),
+    }
+    for name, (text, how) in texts.items():
+        atomic.write_text(root / name, text)
+        files[name] = lineage.FileOf(how=how)
+    package = _package(found, root)
+    files[package.relative_to(root).as_posix()] = lineage.FileOf(how="model package")
+    report = learn_report(found, package.name)
+    for name, data in (("report.html", html(report)), ("report.pdf", pdf(report))):
+        atomic.write_bytes(root / name, data)
+        files[name] = lineage.FileOf(how="report")
+    facts = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
+    record = lineage.build_cohort(root, {}, files, set_aside=found.aside, facts=facts)
+    lineage.write(root, record)
+    run = {"isocenter": __version__, "verb": "run --labels", "seconds": round(seconds, 3), "set_aside": len(found.aside)}
+    atomic.write_text(root / "run.json", json.dumps(run, indent=1) + "\n")
+    scores = {k: float(v) for k, v in found.proof.scores.items()}
+    return Learned(root, root / "report.html", package, report.summary, found.aside, scores, seconds)
+
+
+def _package(found: Any, root: Path) -> Path:
+    from isocenter.jobs.learn_package import package_of
+
+    return package_of(found, root / "model.isocenter")

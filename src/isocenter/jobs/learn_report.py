@@ -1,0 +1,257 @@
+"""The report of a learning run: what was found, what it is worth, and what speaks against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isocenter._version import __version__
+from isocenter.core.errors import InputError
+from isocenter.jobs.learn_words import checklist, findings, methods, score_words
+from isocenter.learn.evaluate.calibration import reliability
+from isocenter.learn.evaluate.ranking import roc_curve
+from isocenter.learn.evaluate.regression import bland_altman, tolerance_interval
+from isocenter.view import curves
+from isocenter.view.montage import montage
+from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+
+__all__ = ["learn_report", "worst_cases"]
+
+_WORST = 10
+_FIRST = {
+    "classes": ("auc_roc", "macro_auc_roc", "accuracy", "sensitivity", "specificity", "ece"),
+    "numbers": ("mae", "mae_of_median", "r2", "bias"),
+}
+
+
+def worst_cases(found: Any) -> list[tuple[str, Any, Any, float]]:
+    """Return the ten worst held-out predictions: (case, truth, predicted, loss), the worst first.
+
+    Parameters
+    ----------
+    found
+        The study. The loss is one less the probability of the true class, or the absolute error.
+    """
+    proof, table = found.proof, found.table
+    rows = []
+    for j, k in enumerate(proof.tested):
+        case = found.cohort.samples[k].identifier
+        if table.classes:
+            truth = int(table.target[k])
+            loss = 1.0 - float(proof.predicted[j, truth])
+            rows.append((case, table.classes[truth], table.classes[int(proof.called[j])], loss))
+        else:
+            rows.append(
+                (case, float(table.target[k]), float(proof.predicted[j]), abs(float(proof.predicted[j] - table.target[k])))
+            )
+    return sorted(rows, key=lambda row: (-row[3], row[0]))[:_WORST]
+
+
+def learn_report(found: Any, package: str) -> Report:
+    """Compose the report of a study.
+
+    Parameters
+    ----------
+    found
+        The study.
+    package
+        Name of the package's file.
+    """
+    lines = findings(found)
+    numbers = []
+    for name in _FIRST["classes" if found.table.classes else "numbers"]:
+        if name in found.proof.scores:
+            s = found.proof.scores[name]
+            between = "" if s.interval is None else f"95 % interval {s.interval[0]:.3g} to {s.interval[1]:.3g}, "
+            numbers.append(KeyNumber(score_words(name), s.value, "" if s.unit == "1" else s.unit, f"{between}n = {s.n}"))
+    if found.away is not None:
+        s = found.away.scores[found.score_name]
+        numbers.append(KeyNumber(f"{score_words(found.score_name)} at sites held out", s.value, "", f"n = {s.n}"))
+    sections = [
+        Section("Models", _models(found)),
+        Section("Calibration" if found.table.classes else "Agreement", _calibration(found)),
+        Section("Leakage scan", _leakage(found)),
+        *_apart(found),
+        *_growth(found),
+        Section("The worst held-out cases", _worst(found)),
+        Section("Cases", _cases(found)),
+        Section("Methods", (Paragraph(methods(found)), Paragraph(f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; "
+                            f"prove it after an upgrade: isocenter model test {package}."))),
+        Section("Checklists", (Table(("Item", "Checklist", "What this run says"), checklist(found), "What a run can know is filled in; the rest is open."),)),
+    ]  # fmt: skip
+    return Report(
+        "Learning from labels",
+        found.cohort.name,
+        lines,
+        tuple(numbers),
+        _notices(found),
+        _picture(found),
+        tuple(sections),
+        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+    )
+
+
+def _notices(found: Any) -> tuple[Notice, ...]:
+    notices = []
+    if found.leakage.accepted is not None:
+        text = f"Findings that make scores meaningless were accepted: {found.leakage.accepted}"
+        notices.append(Notice(text, "problem"))
+    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
+    floor = next(iter(found.proofs))
+    best = [n for n, d in found.differences.items() if n != floor and not d.better]
+    if floor in found.differences and not found.differences[floor].better:
+        text = f"The {found.primary} does not beat guessing beyond its interval: nothing was shown to be learned."
+        notices.append(Notice(text, "problem"))
+    elif best:
+        text = f"The {found.primary} does not beat {', '.join(best)} beyond the interval: the simpler model would do."
+        notices.append(Notice(text, "info"))
+    if found.shortcut is not None and found.shortcut.share >= 0.5:
+        notices.append(Notice(found.shortcut.sentence, "warning"))
+    if found.aside:
+        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
+    return tuple(notices)
+
+
+def _picture(found: Any) -> Figure | None:
+    table, proof = found.table, found.proof
+    if len(table.classes) == 2:
+        lines = []
+        for name in (found.primary, *[n for n in found.proofs if n != found.primary][1:4]):
+            one = found.proofs[name]
+            rate, sensitivity, _ = roc_curve(table.target[one.tested] == 1, one.predicted[:, 1])
+            lines.append((f"{name} ({float(one.scores['auc_roc']):.2f})", rate, sensitivity))
+        return Figure(curves.roc(lines), f"ROC curves of held-out predictions; positive is '{table.classes[1]}'.")
+    if table.classes:
+        return None
+    agreed = bland_altman(table.target[proof.tested], proof.predicted)
+    picture = curves.agreement(table.target[proof.tested], proof.predicted, agreed.bias, agreed.lower, agreed.upper, "")
+    return Figure(picture, "Held-out predictions: difference over the mean, with the bias and the limits of agreement.")
+
+
+def _models(found: Any) -> tuple[Any, ...]:
+    names = [n for n in _FIRST["classes" if found.table.classes else "numbers"] if n in found.proof.scores]
+    rows = []
+    for learner, proof in found.proofs.items():
+        cells = []
+        for n in names:
+            s = proof.scores[n]
+            cells.append(f"{s.value:.3f}" + ("" if s.interval is None else f" ({s.interval[0]:.3f} to {s.interval[1]:.3f})"))
+        rows.append((learner + (" (named beforehand)" if learner == found.primary else ""), *cells))
+    compared = tuple(
+        (name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
+        for name, d in found.differences.items()
+    )
+    blocks: list[Any] = [
+        Table(
+            ("Model", *(score_words(n) for n in names)),
+            tuple(rows),
+            "Held-out predictions in the same folds; 95 % intervals over patients",
+        ),
+        Table(
+            ("Against", "Difference", "95 % interval", "p", "n"),
+            compared,
+            f"The {found.primary} less each baseline, paired by patient",
+        ),
+    ]
+    every = tuple(
+        (score_words(n), s.value, None if s.interval is None else f"{s.interval[0]:.4g} to {s.interval[1]:.4g}", s.n)
+        for n, s in found.proof.scores.items()
+    )
+    blocks.append(Table(("Score", "Value", "95 % interval", "n"), every, f"All scores of the {found.primary}"))
+    if found.shortcut is not None:
+        blocks.append(Paragraph(found.shortcut.sentence))
+    return tuple(blocks)
+
+
+def _calibration(found: Any) -> tuple[Any, ...]:
+    table, proof = found.table, found.proof
+    truth = table.target[proof.tested]
+    if not table.classes:
+        agreed, (low, high) = bland_altman(truth, proof.predicted), tolerance_interval(proof.predicted - truth)
+        text = (
+            f"Bias {agreed.bias:.3g} (95 % interval {agreed.bias_interval[0]:.3g} to {agreed.bias_interval[1]:.3g}), limits of agreement "
+            f"{agreed.lower:.3g} to {agreed.upper:.3g}; 95 % of new errors lie between {low:.3g} and {high:.3g} with 95 % confidence, if "
+            "errors are normal."
+        )
+        if agreed.slope_interval[1] < 0:
+            text += " Predictions shrink towards the middle: high values come out too low, and low ones too high."
+        return (Paragraph(text),)
+    if len(table.classes) == 2:
+        happened, probability = truth == 1, proof.predicted[:, 1]
+    else:
+        happened, probability = truth == proof.called, proof.predicted[np.arange(truth.size), proof.called]
+    rows = [r for r in reliability(happened, probability) if r.n]
+    bins = [(r.predicted, r.observed, *(r.interval or (r.observed, r.observed)), r.n) for r in rows]
+    cells = tuple((f"{r.low:.1f} to {r.high:.1f}", r.predicted, r.observed, r.n) for r in rows)
+    return (
+        Figure(curves.reliability(bins), "Predicted probability against the share observed, with 95 % intervals and cases."),
+        Table(("Predicted", "Mean predicted", "Observed", "n"), cells, "Calibrated inside the folds, on cases held out there"),
+    )
+
+
+def _leakage(found: Any) -> tuple[Any, ...]:
+    if not found.leakage.findings:
+        return (
+            Paragraph(
+                "Duplicates, shared patients, labels in names, and facts around the images that tell the label: none was found."
+            ),
+        )
+    head, rows = found.leakage.to_table()
+    return (Table(tuple(h.capitalize() for h in head), tuple(rows)),)
+
+
+def _apart(found: Any) -> list[Section]:
+    if not found.subgroups:
+        return []
+    name = found.score_name
+    rows = []
+    for g in found.subgroups:
+        s = None if g.scores is None or name not in g.scores else g.scores[name]
+        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
+        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
+    columns = ("Attribute", "Value", "Cases", "Patients", score_words(name), "95 % interval", "Note")
+    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
+
+
+def _growth(found: Any) -> list[Section]:
+    if len(found.curve) < 2:
+        return []
+    name = found.score_name
+    points = [(n, s[name].value, *(s[name].interval or (s[name].value, s[name].value))) for n, s in found.curve]
+    words = "Logistic regression on growing shares of the training patients; the band is the 95 % interval."
+    return [Section("Learning curve", (Figure(curves.learning(points, score_words(name)), words),))]
+
+
+def _worst(found: Any) -> tuple[Any, ...]:
+    rows = worst_cases(found)
+    blocks: list[Any] = [Table(("Case", "Truth", "Predicted", "Loss"), tuple(rows))]
+    if found.cohort.features:
+        return tuple(blocks)
+    place = {s.identifier: k for k, s in enumerate(found.cohort.samples)}
+    for case, truth, predicted, _ in rows:
+        try:
+            image = found.cohort.image(place[case])
+        except InputError:
+            continue  # it could be read when it was described; a picture is not worth failing for
+        words = f"{case}: {truth}, predicted {predicted if isinstance(predicted, str) else format(predicted, '.3g')}"
+        blocks.append(Figure(montage(image, title=words), words))
+    return tuple(blocks)
+
+
+def _cases(found: Any) -> tuple[Any, ...]:
+    table = found.table
+    rows: list[tuple[str, Any]] = [
+        ("cases used", len(table)),
+        ("patients", len(set(table.groups.tolist()))),
+        ("set aside", len(found.aside)),
+    ]
+    rows += [(f"class {name}", int((table.target == k).sum())) for k, name in enumerate(table.classes)]
+    rows += [(f"site {s}", int((table.sites == s).sum())) for s in sorted(set(table.sites.tolist())) if s]
+    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
+    blocks += [Paragraph(note) for note in found.notes]
+    blocks += [Paragraph(note) for note in found.splits.notes]
+    blocks += [Paragraph(text) for text in found.size.sentences]
+    if found.aside:
+        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
+    return tuple(blocks)

@@ -1,0 +1,168 @@
+"""What a learning run says in words: findings, a methods paragraph, a table for a paper, and the checklists of the field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isocenter._version import __version__
+from isocenter.learn.estimators.catalogue import LEARNERS
+
+__all__ = ["checklist", "findings", "latex", "methods", "score_words"]
+
+_TITLES = {
+    "auc_roc": "AUC-ROC",
+    "macro_auc_roc": "mean AUC-ROC",
+    "auc_pr": "AUC-PR",
+    "ece": "expected calibration error",
+    "npv": "negative predictive value",
+    "mae": "mean absolute error",
+    "rmse": "root mean square error",
+    "r2": "R2",
+    "mae_of_median": "error of guessing the median",
+}
+
+
+def score_words(name: str) -> str:
+    """Return a score's name as a reader knows it."""
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def _spread(score: Any) -> str:
+    if score.interval is None:
+        return f"{score.value:.3f} (n = {score.n})"
+    return f"{score.value:.3f} (95 % interval {score.interval[0]:.3f} to {score.interval[1]:.3f}, n = {score.n})"
+
+
+def findings(found: Any) -> tuple[str, ...]:
+    """Return what a study found, the most important first.
+
+    Parameters
+    ----------
+    found
+        The study.
+    """
+    name = found.score_name
+    patients = len(set(found.table.groups.tolist()))
+    lines = [
+        f"{len(found.table)} cases of {patients} patients; {score_words(name)} of the {found.primary} on cases that it never saw: "
+        f"{_spread(found.proof.scores[name])}."
+    ]
+    first = next(iter(found.proofs))
+    lines += [
+        found.differences[other].sentence(f"The {found.primary}", f"the {other}" if other != first else "guessing")
+        for other in found.proofs
+        if other in found.differences
+    ]
+    if found.shortcut is not None:
+        lines.append(found.shortcut.sentence)
+    lines += list(found.size.sentences)
+    if found.aside:
+        lines.append(f"{len(found.aside)} cases were set aside; the scores say nothing of them.")
+    return tuple(lines)
+
+
+def methods(found: Any) -> str:
+    """Return a methods paragraph for a paper.
+
+    Parameters
+    ----------
+    found
+        The study.
+    """
+    table, folds = found.table, len(found.splits.folds)
+    patients = len(set(table.groups.tolist()))
+    what = f"{len(table.classes)} classes ({', '.join(table.classes)})" if table.classes else "a number"
+    kind = (
+        "tabular features"
+        if found.cohort.features
+        else "features of the images (oriented gradients, local patterns, brightness by place)"
+    )
+    others = ", ".join(n for n in found.proofs if n != found.primary)
+    text = (
+        f"{len(table)} cases of {patients} patients were used to predict {what} from {table.values.shape[1]} {kind}. Patients were divided "
+        f"into {folds} folds, stratified by class and site as far as whole patients allow (seed {found.splits.seed}); no patient stood in two "
+        f"parts. Before training, the cohort was scanned for duplicates, shared patients and facts around the images that tell the label. "
+        f"The {found.primary} was named as the model to report before any score was seen; {others} were proved in the same folds. Filling "
+        "of gaps, scaling, choice of settings, calibration (temperature) and the operating point (Youden) were fitted in the training part "
+        "of each fold, on predictions held out there. Scores are of held-out predictions; intervals are bootstrap percentile intervals "
+        f"over patients (2,000 resamples), widened by the factor {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets "
+        "(Nadeau and Bengio, 2003). Areas under the ROC curve compare cases of one fold."
+    )
+    if found.site_splits is not None:
+        text += f" The model was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
+    return text + f" Software: isocenter {__version__}."
+
+
+def latex(found: Any) -> str:
+    """Return the scores of all models as a LaTeX table.
+
+    Parameters
+    ----------
+    found
+        The study.
+    """
+    if found.table.classes:
+        names = ["auc_roc", "macro_auc_roc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "brier", "ece"]
+    else:
+        names = ["mae", "rmse", "r2", "bias"]
+    names = [n for n in names if n in found.proof.scores]
+    rows = []
+    for learner, proof in found.proofs.items():
+        cells = []
+        for n in names:
+            s = proof.scores[n]
+            spread = "" if s.interval is None else f" ({s.interval[0]:.3f}--{s.interval[1]:.3f})"
+            cells.append(f"{s.value:.3f}{spread}")
+        rows.append(" & ".join([learner, *cells]) + r" \\")
+    head = " & ".join(["Model", *(score_words(n) for n in names)]) + r" \\"
+    body = "\n".join(rows)
+    return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
+
+
+def checklist(found: Any) -> tuple[tuple[str, str, str], ...]:
+    """Return what the run knows of the field's checklists: (item, where it stands, what the run says or that it is open).
+
+    Parameters
+    ----------
+    found
+        The study.
+
+    References
+    ----------
+    Tejani et al. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. Radiology: AI 6 (2024) e240300;
+    Collins et al. TRIPOD+AI statement. BMJ 385 (2024) e078378. Items are named in our own words.
+    """
+    table = found.table
+    patients = len(set(table.groups.tolist()))
+    is_open = "open: only the authors know"
+    sites = sorted({s for s in table.sites.tolist() if s})
+    size = found.size.sentences[0]
+    shares = ""
+    if table.classes:
+        shares = "; ".join(f"{c}: {int((table.target == k).sum())}" for k, c in enumerate(table.classes))
+    rows = [
+        ("Study design: retrospective or prospective", "CLAIM, TRIPOD+AI", is_open),
+        ("Aim and intended use", "CLAIM, TRIPOD+AI", is_open),
+        ("Ethics approval, consent, registration", "CLAIM, TRIPOD+AI", is_open),
+        ("Data sources and sites", "CLAIM, TRIPOD+AI", f"{len(sites)} sites: {', '.join(sites[:12])}" if sites else "open: no site was given"),
+        ("Eligibility of patients", "CLAIM, TRIPOD+AI", is_open),
+        ("De-identification", "CLAIM", "reports carry identifiers of the table; open: how the images were de-identified"),
+        ("Reference standard and who set it", "CLAIM, TRIPOD+AI", is_open),
+        ("Cases, patients, exclusions", "CLAIM, TRIPOD+AI", f"{len(table)} cases of {patients} patients used, {len(found.aside)} set aside with reasons (tables/set_aside.csv)"),
+        ("Distribution of the outcome", "TRIPOD+AI", shares or f"{table.target.min():.4g} to {table.target.max():.4g}"),
+        ("Sample size", "TRIPOD+AI", size),
+        ("Missing data", "CLAIM, TRIPOD+AI", "features that are not defined take the median of the training part"),
+        ("Division of the data, at which level", "CLAIM", f"{len(found.splits.folds)} folds by patient (tables/splits.csv)"),
+        ("Leakage and duplicates", "CLAIM", f"{len(found.leakage.findings)} findings (tables/leakage.csv)"),
+        ("Model, inputs, outputs", "CLAIM, TRIPOD+AI", f"{found.primary}: {LEARNERS[found.primary].summary}"),
+        ("Training, settings and how they were chosen", "CLAIM, TRIPOD+AI", "inside the folds (methods.txt)"),
+        ("Baselines", "CLAIM", ", ".join(n for n in found.proofs if n != found.primary)),
+        ("Performance with intervals", "CLAIM, TRIPOD+AI", "tables/scores.csv"),
+        ("Calibration", "CLAIM, TRIPOD+AI", "in this report" if table.classes else "agreement in this report"),
+        ("Fairness: performance in subgroups", "TRIPOD+AI", "tables/subgroups.csv" if found.subgroups else "open: no subgroup column was given"),
+        ("Failure analysis", "CLAIM", "the ten worst cases in this report"),
+        ("External validation", "CLAIM, TRIPOD+AI", "sites held out (not a substitute for a new cohort)" if found.away is not None else "open: isocenter model validate"),
+        ("Code and model availability", "CLAIM, TRIPOD+AI", f"isocenter {__version__}; the model package of this run"),
+        ("Patient and public involvement, funding", "TRIPOD+AI", is_open),
+    ]  # fmt: skip
+    return tuple(rows)

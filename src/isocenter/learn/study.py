@@ -1,0 +1,310 @@
+"""The whole proof of a labelled cohort: splits, leakage scan, baselines first, a model named beforehand, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.core.errors import ContentError, InputError, IsocenterError
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.evaluate.compare import Difference, compare_paired
+from isocenter.learn.evaluate.ranking import auc_roc
+from isocenter.learn.evaluate.sample_size import SampleSize, classification_size, regression_size
+from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
+from isocenter.learn.leakage.report import LeakageReport
+from isocenter.learn.leakage.scan import scan
+from isocenter.learn.prove import FoldModel, Proof, fit_inside, judged, learning_curve, prove, widening
+from isocenter.learn.recipe import Recipe, Table
+from isocenter.learn.represent import represent
+from isocenter.learn.shortcut import Shortcut, shortcut
+from isocenter.learn.splits import Splits, kfold, leave_one_site_out
+
+__all__ = ["BASELINES", "PRIMARY", "Study", "StudyOptions", "plan_folds", "study", "table_of"]
+
+#: The model whose score is the result. It is named before any score is seen: the best of several would flatter.
+PRIMARY = "ensemble"
+#: What it must beat.
+BASELINES = ("majority", "logistic", "forest", "svm")
+
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What the user may choose.
+
+    Attributes
+    ----------
+    folds, seed
+        Of the cross-validation.
+    primary
+        Learner whose score is the result.
+    baselines
+        Learners that it is compared with; the first is the floor.
+    harmonise
+        Take the effect of the site out of the features, inside the folds.
+    accept_leak
+        Why a finding that would refuse the study is accepted; None refuses.
+    curve
+        Whether to draw a learning curve.
+    """
+
+    folds: int = 5
+    seed: int = 0
+    primary: str = PRIMARY
+    baselines: tuple[str, ...] = BASELINES
+    harmonise: bool = False
+    accept_leak: str | None = None
+    curve: bool = True
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that was found.
+
+    Attributes
+    ----------
+    cohort, table
+        The cases that could be used, and their features.
+    aside
+        (case, reason) of the others.
+    splits, site_splits
+        Folds, and those that leave one site out (None where there is one site).
+    leakage
+        What the scan found.
+    size
+        What a cohort of this size can show.
+    proofs
+        Learner -> proof: the baselines, then the primary.
+    primary
+        Name of the primary.
+    differences
+        Baseline -> the primary less it.
+    shortcut, away
+        The score beside what site and patient data give alone, and the proof at new sites.
+    subgroups
+        Scores of each.
+    curve
+        (training cases, scores).
+    final
+        The model of all cases, for the package.
+    """
+
+    cohort: Cohort
+    table: Table
+    aside: tuple[tuple[str, str], ...]
+    splits: Splits
+    site_splits: Splits | None
+    leakage: LeakageReport
+    size: SampleSize
+    proofs: Mapping[str, Proof]
+    primary: str
+    differences: Mapping[str, Difference]
+    shortcut: Shortcut | None
+    away: Proof | None
+    subgroups: tuple[Subgroup, ...]
+    curve: tuple[tuple[int, Any], ...]
+    final: FoldModel
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def proof(self) -> Proof:
+        """The proof of the primary."""
+        return self.proofs[self.primary]
+
+    @property
+    def score_name(self) -> str:
+        """The score that stands first: ``auc_roc``, ``macro_auc_roc`` or ``mae``."""
+        return "mae" if not self.table.classes else "auc_roc" if len(self.table.classes) == 2 else "macro_auc_roc"
+
+
+def table_of(cohort: Cohort, say: Say | None = None) -> tuple[Table, tuple[int, ...], tuple[tuple[str, str], ...]]:
+    """Return the features of a cohort: its columns where it has any, else what its images look like.
+
+    Parameters
+    ----------
+    cohort
+        For classification or regression.
+    say
+        Told what is done.
+
+    Returns
+    -------
+    table, used, aside
+        Features, the indices of the cases in it, and (case, reason) of those that could not be read or have no label.
+
+    Raises
+    ------
+    ContentError
+        If none can be used.
+    """
+    used: list[int] = []
+    rows: list[npt.NDArray[np.float64]] = []
+    aside: list[tuple[str, str]] = []
+    names: tuple[str, ...] = ()
+    columns = cohort.matrix() if cohort.features else None
+    for k, sample in enumerate(cohort.samples):
+        if say is not None:
+            say("describing", k, len(cohort))
+        if sample.label is None:
+            aside.append((sample.identifier, "it has no label"))
+            continue
+        if columns is not None:
+            rows.append(columns[k])
+            used.append(k)
+            continue
+        try:
+            found = represent(cohort.image(k))
+            if names and found.names != names:
+                raise ContentError(
+                    "It is of another kind (dimensions, colour) than the cases before it: expected one kind of image."
+                )
+        except (InputError, IsocenterError) as error:
+            aside.append((sample.identifier, str(error)))
+            continue
+        names = found.names
+        rows.append(found.values)
+        used.append(k)
+    if not used:
+        first = f": {aside[0][0]}: {aside[0][1]}" if aside else ""
+        raise ContentError(f"No case of '{cohort.name}' can be used{first}")
+    kept = cohort.take(used)
+    target = kept.targets if cohort.task == "classification" else kept.labels.astype(np.float64)
+    sites = np.array([s or "" for s in kept.sites])
+    table = Table(
+        np.stack(rows),
+        target,
+        kept.groups,
+        sites,
+        names or tuple(cohort.features),
+        kept.classes if cohort.task == "classification" else (),
+    )
+    return table, tuple(used), tuple(aside)
+
+
+def plan_folds(cohort: Cohort, options: StudyOptions) -> tuple[Splits, Splits | None]:
+    """Return the folds of a cohort, and those that leave one site out where there are two sites or more.
+
+    Parameters
+    ----------
+    cohort
+        The cases.
+    options
+        Folds and seed.
+    """
+    stratify: tuple[Any, ...] = ("label", "site") if cohort.task == "classification" else ("site",)
+    splits = kfold(cohort, options.folds, options.seed, stratify)
+    try:
+        return splits, leave_one_site_out(cohort)
+    except ContentError:
+        return splits, None
+
+
+def _parts(splits: Splits | None) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    return [] if splits is None else [(np.asarray(f.train, np.int64), np.asarray(f.test, np.int64)) for f in splits.folds]
+
+
+def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None = None) -> Study:
+    """Prove what can be predicted in a cohort, without flattering.
+
+    Parameters
+    ----------
+    cohort
+        For classification or regression, of images or of columns.
+    options
+        What the user chose.
+    say
+        Told what is done: (what, done, total).
+
+    Raises
+    ------
+    ContentError
+        If nothing can be learned (one class, too few patients), or the leakage scan found what makes every score meaningless.
+    """
+    options = options or StudyOptions()
+    if cohort.task not in ("classification", "regression"):
+        raise ContentError(
+            f"'{cohort.name}' is a cohort for {cohort.task}: `run --labels` learns classes and numbers; expected a column 'label' of them."
+        )
+    table, used, aside = table_of(cohort, say)
+    kept = cohort.take(used)
+    splits, sites = plan_folds(kept, options)
+    report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
+    report.require()
+    folds = _parts(splits)
+    recipes = {
+        name: Recipe(name, harmonise=options.harmonise and name != "majority", seed=options.seed)
+        for name in (*options.baselines, options.primary)
+    }
+    proofs: dict[str, Proof] = {}
+    for k, (name, recipe) in enumerate(recipes.items()):
+        if say is not None:
+            say(f"proving {name}", k, len(recipes))
+        proofs[name] = prove(table, folds, recipe)
+    primary = proofs[options.primary]
+    differences = {n: _difference(table, primary, p) for n, p in proofs.items() if n != options.primary}
+    if say is not None:
+        say("shortcuts", 0, 1)
+    subgroups = {k: np.array([v or "" for v in values]) for k, values in kept.subgroups.items()}
+    found = shortcut(table, primary, folds, subgroups, _parts(sites))
+    attributes = {**({"site": table.sites} if np.unique(table.sites).size > 1 else {}), **subgroups}
+    apart = by_subgroup(attributes, table.groups, lambda i: _of(table, primary, i)) if attributes else ()
+    curve = learning_curve(table, folds, Recipe("logistic", seed=options.seed)) if options.curve else ()
+    return Study(
+        kept,
+        table,
+        aside,
+        splits,
+        sites,
+        report,
+        _size(table),
+        proofs,
+        options.primary,
+        differences,
+        None if found is None else found[0],
+        None if found is None else found[1],
+        apart,
+        curve,
+        fit_inside(table, recipes[options.primary]),
+        cohort.notes,
+    )
+
+
+def _of(table: Table, proof: Proof, indices: npt.NDArray[np.int64]) -> Any:
+    """Return the scores of some cases."""
+    place = {int(k): j for j, k in enumerate(proof.tested)}
+    rows = np.array([place[int(k)] for k in indices if int(k) in place], np.int64)
+    called = proof.called[rows] if table.classes else proof.called
+    return judged(table.take(proof.tested[rows]), proof.predicted[rows], called, proof.fold[rows], draws=500)
+
+
+def _size(table: Table) -> SampleSize:
+    if table.classes:
+        counts = {name: int(np.unique(table.groups[table.target == k]).size) for k, name in enumerate(table.classes)}
+        return classification_size(counts, table.values.shape[1])
+    spread = float(np.abs(table.target - np.median(table.target)).std())
+    return regression_size(int(np.unique(table.groups).size), table.values.shape[1], spread)
+
+
+def _difference(table: Table, first: Proof, second: Proof) -> Difference:
+    """Return how much better the first is, in the score that stands first, on the cases that both predicted."""
+    inside = table.take(first.tested)
+    widen = widening(np.unique(first.fold).size)
+    if not table.classes:
+        error = np.stack([np.abs(p.predicted - inside.target) for p in (first, second)])
+        # Less error is better: the sign is turned, so that above 0 means the first is better.
+        name = "mean absolute error (reduction)"
+        return compare_paired(name, lambda w, k: -(w @ error[k]) / w.sum(axis=1), inside.groups, widen=widen)
+    predicted = (first.predicted, second.predicted)
+
+    def area(w: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.float64]:
+        if len(table.classes) == 2:
+            return auc_roc(inside.target == 1, predicted[k][:, 1], w, strata=first.fold)
+        each = [auc_roc(inside.target == c, predicted[k][:, c], w, strata=first.fold) for c in range(len(table.classes))]
+        return np.asarray(np.mean(each, axis=0))
+
+    return compare_paired("AUC", area, inside.groups, widen=widen)
