@@ -7,14 +7,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.core import models
 from isocenter.core.errors import ParameterError
 from isocenter.jobs import run as job
 from isocenter.jobs.options import Options
-from isocenter.learn.package.model import MODEL_STEPS, Package
-from isocenter.learn.package.reading import read_package
+
+if TYPE_CHECKING:  # a run without a model must not load what learning needs
+    from isocenter.learn.package.model import Package
 
 __all__ = ["predict", "study_of", "with_model"]
 
@@ -27,6 +28,8 @@ def study_of(package: Package, name: str) -> str:
     ParameterError
         If the model takes rows of a table, not images.
     """
+    from isocenter.learn.package.model import MODEL_STEPS
+
     manifest = package.manifest
     if manifest["inputs"]["source"] == "table":
         raise ParameterError(
@@ -35,7 +38,6 @@ def study_of(package: Package, name: str) -> str:
         )
     own = {"package": name, "sha256": package.digest}
     steps = tuple(replace(s, parameters={**s.parameters, **own}) if s.op in MODEL_STEPS else s for s in package.pipeline.steps)
-    # What is predicted from is what is shown; nothing else is measured.
     words = f"Model '{manifest['name']}': {manifest['model']}"
     return package.pipeline.replace(steps=steps, description=package.pipeline.description or words).to_yaml()
 
@@ -54,6 +56,8 @@ def with_model(options: Options) -> Iterator[Options]:
         return
     if options.study is not None:
         raise ParameterError("A model and a study: expected one of them, as a model brings its own pipeline.")
+    from isocenter.learn.package.reading import read_package
+
     package = read_package(options.model)
     models.make_known(options.model)
     with tempfile.TemporaryDirectory() as folder:

@@ -96,7 +96,7 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
         if description["source"] not in ("image", "table"):
             raise ValueError(f"source '{description['source']}'")
         return TableModel(tuple(members), tuple(str(n) for n in description["names"]), description["source"])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"The model does not fit its description ({error}): the package was not written whole.") from error

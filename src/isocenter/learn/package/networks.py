@@ -122,7 +122,7 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
         trained = TrainedClassifier(classes, size, channels, tuple(made))
         calibrator = calibrator_from(description["calibrator"])
         return NetworkClassifier(trained, description["network"], parameters, calibrator, float(description["threshold"]))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, FormatError):
             raise
         reason = str(error) if isinstance(error, IsocenterError) else type(error).__name__

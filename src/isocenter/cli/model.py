@@ -1,0 +1,85 @@
+"""The command line of model packages: ``isocenter model info | test | validate | export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.core.errors import ParameterError
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Model packages: read one, test it, validate it elsewhere, export it.", no_args_is_help=True, rich_markup_mode=None
+)
+
+PackageFile = Annotated[Path, typer.Argument(help="A model package, NAME.isocenter.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def info(package: PackageFile, json: AsJson = False) -> None:
+    """Print the model card and the digest."""
+    from isocenter.cli import show
+    from isocenter.jobs import model as job
+
+    found = job.info(package)
+    show.json(found.to_dict()) if json else show.lines([*found.card.splitlines(), "", f"{found.digest}  {found.path}"])
+
+
+@app.command("test")
+def self_test(package: PackageFile, json: AsJson = False) -> None:
+    """Check its hashes and predict its self-test case again; exit 1 where it says something else than when it was made."""
+    from isocenter.cli import show
+    from isocenter.jobs import model as job
+
+    read, result = job.self_test(package)
+    if json:
+        show.json(
+            {"sha256": read.digest, "passed": result.passed, "difference": result.difference, "tolerance": result.tolerance}
+        )
+    else:
+        show.lines(["Every member is the one that was packed.", result.sentence, "Passed." if result.passed else "FAILED."])
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command()
+def validate(
+    package: PackageFile,
+    on: Annotated[
+        Path, typer.Option("--on", help="CSV with image (or the features) and label; or the folder of its labels.csv.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN of the table, for instance image=file.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
+    json: AsJson = False,
+) -> None:
+    """Judge it on another cohort: scores with intervals, calibration, beside its own figures; training cases are refused."""
+    from isocenter.cli import show
+    from isocenter.jobs import model as job
+
+    columns = {}
+    for text in column or []:
+        role, sign, name = text.partition("=")
+        if not sign or not name:
+            raise ParameterError(f"Column '{text}': expected ROLE=COLUMN, for instance --column image=file")
+        columns[role] = name
+    with show.progress(quiet=json) as progress:
+        found = job.validate_on(package, on, out, columns=columns, seed=seed, progress=progress)
+    show.json(found.to_dict()) if json else show.lines(found.lines)
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def export(
+    package: PackageFile,
+    onnx: Annotated[Path | None, typer.Option("--onnx", help="ONNX file to write.")] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Folder of a MONAI bundle to write.")] = None,
+) -> None:
+    """Write the model as ONNX or as a MONAI bundle, proved equal first."""
+    from isocenter.cli import show
+    from isocenter.jobs import model as job
+
+    show.lines(job.export(package, onnx=onnx, bundle=bundle))

@@ -1,0 +1,231 @@
+"""Model packages: what one is, whether it still says what it said, how it does elsewhere, and other formats of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.errors import MissingInputError, ParameterError
+from isocenter.io import atomic, table
+from isocenter.jobs.model_report import validation_report
+from isocenter.learn.data.table import from_csv
+from isocenter.learn.package.model import Package
+from isocenter.learn.package.reading import read_package
+from isocenter.learn.package.selftest import SelfTest
+from isocenter.learn.package.validate import Validation, validate
+from isocenter.view import html
+
+__all__ = ["ModelInfo", "Validated", "export", "info", "self_test", "validate_on"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a package says of itself.
+
+    Attributes
+    ----------
+    path, digest
+        The file.
+    manifest
+        Without the digests of the training cases and the description of the model.
+    scores
+        As proved in training.
+    card
+        The model card.
+    """
+
+    path: Path
+    digest: str
+    manifest: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    card: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "path": str(self.path),
+            "sha256": self.digest,
+            "manifest": dict(self.manifest),
+            "scores": dict(self.scores),
+            "card": self.card,
+        }
+
+
+def info(path: Path | str) -> ModelInfo:
+    """Return what a package says of itself; its hashes are checked."""
+    package = read_package(path)
+    manifest = {k: v for k, v in package.manifest.items() if k != "description"}
+    manifest["training"] = {k: v for k, v in manifest["training"].items() if k != "digests"}
+    return ModelInfo(Path(path), package.digest, manifest, package.scores, package.card)
+
+
+def self_test(path: Path | str) -> tuple[Package, SelfTest]:
+    """Check every hash of a package and predict its self-test case again, as after an upgrade."""
+    package = read_package(path)
+    return package, package.self_test()
+
+
+@dataclass(frozen=True)
+class Validated:
+    """An external validation and where it was written."""
+
+    out: Path
+    report: Path
+    package: Package
+    found: Validation
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 if cases were set aside."""
+        return 1 if self.found.aside else 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What came out, one sentence each."""
+        shown = [
+            f"{c.name.replace('_', ' ')}: {c.here}; in training {c.internal or 'unknown'}: {c.sentence}."
+            for c in self.found.compared
+        ]
+        unlike = sum(bool(c.warnings) for c in self.found.cases)
+        shown += [f"{unlike} of {len(self.found.cases)} cases are unlike those of the training."] if unlike else []
+        return [*shown, *[f"set aside {name}: {reason}" for name, reason in self.found.aside], f"Report: {self.report}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "out": str(self.out),
+            "report": str(self.report),
+            "sha256": self.package.digest,
+            "scores": {c.name: asdict(c.here) for c in self.found.compared},
+            "compared": {c.name: c.sentence for c in self.found.compared},
+            "unlike": {c.identifier: list(c.warnings) for c in self.found.cases if c.warnings},
+            "set_aside": [{"name": n, "reason": r} for n, r in self.found.aside],
+        }
+
+
+def validate_on(
+    path: Path | str,
+    cohort: Path | str,
+    out: Path | str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    seed: int = 0,
+    draws: int = 2000,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Validated:
+    """Judge a package on another cohort and write scores, calibration, predictions and a report.
+
+    Parameters
+    ----------
+    path
+        The package.
+    cohort
+        A table with ``image`` (or the features) and ``label``; or the folder of its ``labels.csv``.
+    out
+        Folder for the results.
+    columns
+        Role -> column where it is called otherwise.
+    seed, draws
+        Of the bootstrap.
+    progress
+        Called with a case, how many are done, and of how many.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no table.
+    ContentError
+        If cases are among those of the training, or the labels do not fit.
+    """
+    package = read_package(path)
+    file = Path(cohort) / "labels.csv" if Path(cohort).is_dir() else Path(cohort)
+    if not file.is_file():
+        raise MissingInputError(f"{file}: there is no such table: expected a CSV with a row for each case, image and label.")
+    features = list(package.model.names) if package.manifest["inputs"]["source"] == "table" else None
+    found = validate(
+        package,
+        from_csv(
+            file.parent,
+            file,
+            columns=columns,
+            features=features,
+            task=package.manifest["task"],
+            name=file.parent.name or file.stem,
+        ),
+        draws=draws,
+        seed=seed,
+        progress=progress,
+    )
+    root = atomic.make_folder(out)
+    _write_tables(root, package, found)
+    atomic.write_bytes(root / "report.html", html.html(validation_report(package, found)))
+    return Validated(root, root / "report.html", package, found)
+
+
+def _write_tables(root: Path, package: Package, found: Validation) -> None:
+    folder = atomic.make_folder(root / "tables")
+    heads = [f"p_{name}" for name in package.classes] or ["predicted"]
+    rows: list[list[Any]] = [[c.identifier, c.truth, *c.predicted, c.called, " ".join(c.warnings)] for c in found.cases]
+    table.write_rows(["case", "truth", *heads, "called", "unlike_training"], rows, folder / "predictions.csv")
+    rows = []
+    for one in found.compared:
+        low, high = one.here.interval or (None, None)
+        inner = one.internal
+        inside = inner.interval if inner is not None and inner.interval is not None else (None, None)
+        rows.append(
+            [
+                one.name,
+                one.here.value,
+                low,
+                high,
+                one.here.n,
+                one.here.unit,
+                None if inner is None else inner.value,
+                *inside,
+                one.sentence,
+            ]
+        )
+    columns = ["score", "value", "low", "high", "n", "unit", "training_value", "training_low", "training_high", "comparison"]
+    table.write_rows(columns, rows, folder / "scores.csv")
+    if found.calibration:
+        bins = [[b.low, b.high, b.predicted, b.observed, *(b.interval or (None, None)), b.n] for b in found.calibration]
+        table.write_rows(
+            ["from", "to", "predicted", "observed", "observed_low", "observed_high", "n"], bins, folder / "calibration.csv"
+        )
+    table.write_rows(["case", "reason"], [list(pair) for pair in found.aside], folder / "set_aside.csv")
+
+
+def export(path: Path | str, *, onnx: Path | None = None, bundle: Path | None = None) -> list[str]:
+    """Write the model of a package in other formats, each proved equal before it is given out; return what was done.
+
+    Parameters
+    ----------
+    path
+        The package.
+    onnx
+        File to write.
+    bundle
+        Folder of a MONAI bundle to write.
+
+    Raises
+    ------
+    ParameterError
+        If neither is asked for.
+    UnsupportedError
+        If the model has no such form.
+    VerificationError
+        If the exported model differs by more than 1e-4.
+    """
+    from isocenter.learn.package.export import export_bundle, export_onnx
+
+    if onnx is None and bundle is None:
+        raise ParameterError("Nothing to export to: expected --onnx FILE or --bundle FOLDER.")
+    package = read_package(path)
+    lines = []
+    if onnx is not None:
+        lines += export_onnx(package, onnx)
+    if bundle is not None:
+        lines += export_bundle(package, bundle)
+    return lines

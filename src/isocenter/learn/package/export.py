@@ -1,0 +1,232 @@
+"""A package in other formats: ONNX and MONAI bundles, each proved equal to the package before it is given out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isocenter.core.errors import UnsupportedError, VerificationError
+from isocenter.core.extras import require
+from isocenter.io import atomic
+from isocenter.learn.package.model import Package
+from isocenter.learn.package.models import TableModel
+
+__all__ = ["TOLERANCE", "export_bundle", "export_onnx"]
+
+#: The largest difference between an exported model and the package.
+TOLERANCE = 1e-4
+
+
+def export_onnx(package: Package, path: Path) -> list[str]:
+    """Write the model of a package as ONNX and return what was done, in words.
+
+    A table model takes ``features`` (n, features) in double precision, NaN where missing, and gives ``result``: calibrated
+    probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``, before calibration.
+
+    Parameters
+    ----------
+    package
+        The package; of an ensemble of networks each becomes a file of its own.
+    path
+        The file.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model has no form in ONNX.
+    VerificationError
+        If it differs by more than 1e-4; nothing is written then.
+    """
+    require("onnx", "ONNX export")
+    atomic.make_folder(path.parent)
+    if isinstance(package.model, TableModel):
+        from isocenter.learn.package.table_onnx import export_table
+
+        worst = export_table(package.model, package.fingerprint, path, TOLERANCE)
+        return [f"{path}: features in, results out; differs by at most {worst:.2g}."]
+    from isocenter.nets.onnx_export import export_onnx as write
+
+    lines = []
+    networks = package.model.trained.networks
+    for k, net in enumerate(networks):
+        target = path if len(networks) == 1 else path.with_name(f"{path.stem}-{k + 1}{path.suffix}")
+        worst = write(net, (1, *_input_shape(package)), target, tolerance=TOLERANCE, any_batch=False)
+        lines.append(f"{target}: prepared image in, scores out; differs by at most {worst:.2g}.")
+    if len(networks) > 1:
+        lines.append("Average the probabilities (soft maximum of the scores) of the files; the package does so.")
+    return lines
+
+
+def _input_shape(package: Package) -> tuple[int, ...]:
+    """Return (channels, *spatial) of what a network of the package takes."""
+    trained = package.model.trained
+    if package.manifest["task"] == "segmentation":
+        return (len(trained.plan.intensity), *trained.plan.patch)
+    return (trained.channels, *trained.size)
+
+
+def export_bundle(package: Package, folder: Path) -> list[str]:
+    """Write the network of a package as a MONAI bundle and return what was done, in words.
+
+    The network is written as TorchScript (``models/model.ts``), which MONAI runs without isocenter; its weights stand beside it as
+    safetensors.
+
+    Parameters
+    ----------
+    package
+        Of one network.
+    folder
+        To be made.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no network, or an ensemble.
+    VerificationError
+        If the written network differs by more than 1e-4.
+    """
+    if isinstance(package.model, TableModel):
+        raise UnsupportedError(
+            f"Model '{package.manifest['name']}' is one of tables: a MONAI bundle holds a network; export it as ONNX instead."
+        )
+    networks = package.model.trained.networks
+    if len(networks) != 1:
+        raise UnsupportedError(
+            f"Model '{package.manifest['name']}' averages {len(networks)} networks: a MONAI bundle holds one; export them as ONNX."
+        )
+    torch = require("torch", "Exporting a MONAI bundle")
+    from isocenter.nets import weights
+
+    for part in ("configs", "models", "docs"):
+        atomic.make_folder(folder / part)
+    net, shape = networks[0].eval(), _input_shape(package)
+    image = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        scripted = torch.jit.trace(net, image)
+        buffer = folder / "models" / "model.ts"
+        torch.jit.save(scripted, str(buffer))
+        worst = float((torch.jit.load(str(buffer))(image) - net(image)).abs().max())
+    if not worst <= TOLERANCE:
+        buffer.unlink()
+        raise VerificationError(f"{buffer}: the written network differs by {worst:.2g}; expected at most {TOLERANCE:g}.")
+    weights.save(net.state_dict(), folder / "models" / "model.safetensors")
+    atomic.write_text(folder / "configs" / "metadata.json", _json(_metadata(package, shape)))
+    atomic.write_text(folder / "configs" / "inference.json", _json(_inference(package)))
+    atomic.write_text(folder / "docs" / "README.md", package.card)
+    atomic.write_text(folder / "LICENSE", package.licence)
+    return [
+        f"{folder}: MONAI bundle; the network differs by at most {worst:.2g}. Calibration and operating point are in metadata.json."
+    ]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _metadata(package: Package, shape: tuple[int, ...]) -> dict[str, Any]:
+    manifest, torch = package.manifest, require("torch", "Exporting a MONAI bundle")
+    monai = require("monai", "Exporting a MONAI bundle")
+    segments = manifest["task"] == "segmentation"
+    names = ["background", *package.classes] if segments else list(package.classes)
+    calibrator = getattr(package.model, "calibrator", None)
+    return {
+        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
+        "version": "1.0.0",
+        "changelog": {"1.0.0": f"exported from isocenter package {package.digest}"},
+        "monai_version": monai.__version__,
+        "pytorch_version": str(torch.__version__),
+        "numpy_version": np.__version__,
+        "optional_packages_version": {},
+        "task": manifest["name"],
+        "description": manifest["model"],
+        "authors": "",
+        "copyright": package.licence.splitlines()[0] if package.licence else "",
+        "intended_use": manifest["intended_use"] or "Research only; not a medical device.",
+        "calibration_temperature": None if calibrator is None else calibrator.temperature,
+        "operating_point": package.threshold,
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "format": "magnitude",
+                    "num_channels": shape[0],
+                    "spatial_shape": list(shape[1:]),
+                    "dtype": "float32",
+                    "value_range": [],
+                    "is_patch_data": segments,
+                    "channel_def": {str(k): f"channel {k}" for k in range(shape[0])},
+                }
+            },
+            "outputs": {
+                "pred": {
+                    "type": "probabilities",
+                    "format": "segmentation" if segments else "classes",
+                    "num_channels": len(names),
+                    "spatial_shape": list(shape[1:]) if segments else [1],
+                    "dtype": "float32",
+                    "value_range": [0, 1],
+                    "is_patch_data": segments,
+                    "channel_def": {str(k): name for k, name in enumerate(names)},
+                }
+            },
+        },
+    }
+
+
+def _inference(package: Package) -> dict[str, Any]:
+    shape = _input_shape(package)
+    if package.manifest["task"] == "segmentation":
+        plan = package.model.trained.plan
+        inferer: dict[str, Any] = {
+            "_target_": "SlidingWindowInferer",
+            "roi_size": list(shape[1:]),
+            "overlap": plan.overlap,
+            "mode": "gaussian",
+        }
+        values = _values(plan)
+        spacing = [] if plan.spacing is None else [{"_target_": "Spacingd", "keys": "image", "pixdim": list(plan.spacing)}]
+    else:
+        values = [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
+        inferer = {"_target_": "SimpleInferer"}
+        spacing = [{"_target_": "Resized", "keys": "image", "spatial_size": list(shape[1:])}]
+    return {
+        "imports": ["$import torch"],
+        "bundle_root": ".",
+        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "network_def": "$torch.jit.load(@bundle_root + '/models/model.ts', map_location=@device)",
+        "network": "$@network_def.to(@device).eval()",
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "LoadImaged", "keys": "image"},
+                {"_target_": "EnsureChannelFirstd", "keys": "image"},
+                *spacing,
+                *values,
+                {"_target_": "EnsureTyped", "keys": "image"},
+            ],
+        },
+        "inferer": inferer,
+    }
+
+
+def _values(plan: Any) -> list[dict[str, Any]]:
+    """Return how a plan brings the values of an image to what its network sees, in MONAI's words."""
+    if plan.normalisation != "ct":
+        return [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
+    known = plan.intensity[0]
+    low, high = known["low"], known["high"]
+    return [
+        {
+            "_target_": "ScaleIntensityRanged",
+            "keys": "image",
+            "a_min": low,
+            "a_max": high,
+            "b_min": low,
+            "b_max": high,
+            "clip": True,
+        },
+        {"_target_": "NormalizeIntensityd", "keys": "image", "subtrahend": known["mean"], "divisor": known["std"]},
+    ]

@@ -1,0 +1,125 @@
+"""Networks in a package: equal after reading, as ONNX, and as a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="networks need the extra 'deep'")
+
+from isocenter import nets  # noqa: E402 - after the check for torch
+from isocenter.core.errors import ContentError, FormatError, UnsupportedError  # noqa: E402
+from isocenter.core.geometry import Geometry  # noqa: E402
+from isocenter.core.image import Image  # noqa: E402
+from isocenter.core.labels import LabelMap, Segment  # noqa: E402
+from isocenter.learn.evaluate.calibration import Calibrator  # noqa: E402
+from isocenter.learn.package.archive import pack, unpack  # noqa: E402
+from isocenter.learn.package.export import export_bundle, export_onnx  # noqa: E402
+from isocenter.learn.package.fingerprint import fingerprint_of, image_facts  # noqa: E402
+from isocenter.learn.package.model import Package  # noqa: E402
+from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter  # noqa: E402
+from isocenter.learn.package.reading import read_package, write_package  # noqa: E402
+from isocenter.learn.train.classification import TrainedClassifier  # noqa: E402
+from isocenter.learn.train.plan import Plan  # noqa: E402
+from isocenter.learn.train.segmentation import TrainedSegmenter  # noqa: E402
+
+PARAMETERS = {
+    "in_channels": 1,
+    "out_channels": 2,
+    "dimensions": 2,
+    "channels": [4, 8],
+    "strides": [[2, 2]],
+    "kernels": [[3, 3]] * 2,
+}
+VGG = {"depth": 11, "features": (4, 4, 4, 4, 4)}
+
+
+def image(seed: int = 0) -> Image:
+    array = np.random.default_rng(seed).normal(100.0, 20.0, (32, 36)).astype(np.float32)
+    return Image(array, ("y", "x"), Geometry.regular((32, 36), (1.0, 1.0)), modality="MR")
+
+
+def fingerprint() -> dict[str, object]:
+    return fingerprint_of([image_facts(image(k)) for k in range(4)])
+
+
+def built(name: str, seed: int, **parameters: object) -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net: torch.nn.Module = nets.build(name, **parameters)
+    return net.eval()
+
+
+def segmenter(path: Path, members: int = 2) -> Package:
+    plan = Plan("unet", PARAMETERS, None, (32, 32), 2, "zscore", ({"mean": 0.0, "std": 1.0, "low": 0.0, "high": 1.0},),
+                (Segment(7, "liver").to_dict(),))  # fmt: skip
+    networks = tuple(built("unet", k, **PARAMETERS) for k in range(members))
+    model = NetworkSegmenter(TrainedSegmenter(plan, networks))
+    return write_package(path, model, name="made-up-liver", fingerprint=fingerprint())
+
+
+def classifier(path: Path, members: int = 2) -> Package:
+    networks = tuple(built("vgg", k, in_channels=1, out_channels=2, dimensions=2, **VGG) for k in range(members))
+    trained = TrainedClassifier(("ill", "well"), (32, 32), 1, networks)
+    model = NetworkClassifier(trained, "vgg", VGG, Calibrator("temperature", 1.7), 0.4)
+    return write_package(path, model, name="made-up-health", fingerprint=fingerprint())
+
+
+def test_a_segmenter_labels_the_same_after_reading(tmp_path: Path) -> None:
+    package = segmenter(tmp_path / "a.isocenter")
+    found = package.predict(image())
+    assert isinstance(found, LabelMap) and found.segments[0].value == 7 and found.segments[0].code is not None
+    again = read_package(tmp_path / "a.isocenter").predict(image())
+    assert np.array_equal(found.array, again.array) and 0 < np.mean(found.array == 7) < 1
+    assert package.self_test().passed
+    with pytest.raises(ContentError, match="trained on y x"):
+        package.predict(Image(np.zeros((4, 8, 8), np.float32), ("z", "y", "x"), Geometry.regular((4, 8, 8), (1.0,) * 3)))
+
+
+def test_a_classifier_predicts_the_same_after_reading(tmp_path: Path) -> None:
+    package = classifier(tmp_path / "a.isocenter")
+    trained = package.model.trained
+    expected = Calibrator("temperature", 1.7)(trained.probabilities([image()]))[0]
+    np.testing.assert_allclose(package.predict(image()).probabilities, expected, atol=1e-7)
+    assert package.threshold == 0.4 and package.self_test().passed
+    assert package.check(image()) == []
+    assert any("CT" in text for text in package.check(image().replace(modality="CT")))
+
+
+def test_networks_go_out_as_onnx_and_as_a_bundle(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="ONNX export needs the extra 'deep'")
+    package = segmenter(tmp_path / "a.isocenter", 1)
+    (line,) = export_onnx(package, tmp_path / "a.onnx")
+    assert "differs by at most" in line and (tmp_path / "a.onnx").is_file()
+    export_bundle(package, tmp_path / "bundle")
+    metadata = json.loads((tmp_path / "bundle" / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"] == {"0": "background", "1": "liver"}
+    ConfigParser = pytest.importorskip("monai.bundle", reason="bundles are read by MONAI").ConfigParser
+    parser = ConfigParser()
+    parser.read_config(str(tmp_path / "bundle" / "configs" / "inference.json"))
+    parser["bundle_root"], parser["device"] = str(tmp_path / "bundle"), "cpu"
+    data = torch.randn((1, 1, 32, 32), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        theirs = parser.get_parsed_content("network")(data)
+        ours = package.model.trained.networks[0](data)
+    assert float((theirs - ours).abs().max()) <= 1e-4
+
+
+def test_an_ensemble_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="averages 2 networks"):
+        export_bundle(classifier(tmp_path / "a.isocenter"), tmp_path / "bundle")
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.isocenter"
+    classifier(path, 1)
+    members, _ = unpack(path)
+    manifest = json.loads(members["manifest.json"])
+    for key, value in (("network", "no_such_net"), ("count", 2), ("size", None), ("classes", ["ill"])):
+        changed = {**manifest, "description": {**manifest["description"], key: value}}
+        path.write_bytes(pack({**members, "manifest.json": json.dumps(changed).encode()}))
+        with pytest.raises(FormatError, match="do not fit|not those of its model"):
+            read_package(path)
