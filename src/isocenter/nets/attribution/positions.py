@@ -70,7 +70,7 @@ class _Around(nn.Module):
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.padding = [int(v) for v in layer.padding]  # type: ignore[union-attr, arg-type]  # set by every padding layer
+        self.padding = [int(v) for v in layer.padding]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the coordinates with those of the margin."""
