@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs gallery bench fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions clean
+.PHONY: help demo test check lint types imports format docs gallery bench figures fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ gallery: $(VENV)/.core ## make the filter gallery: docs/concepts/filter-gallery.
 bench: .venvs/bench/.ready ## compare with other packages, in an environment of its own (.venvs/bench)
 	@for file in benchmarks/[a-z]*.py; do name=$$(basename "$$file" .py); \
 		case "$$name" in common|worker) ;; *) echo; .venvs/bench/bin/python -m "benchmarks.$$name";; esac; done
+
+figures: $(VENV)/.test ## score the ready-made segmenters over whole sets of shared data (five minutes)
+	@$(BIN)/python -m benchmarks.segmenters $(ISOCENTER_SHARED)
 
 .venvs/bench/.ready: $(INPUTS) benchmarks/peers.txt | $(BIN)/python
 	@$(BIN)/python -m venv .venvs/bench

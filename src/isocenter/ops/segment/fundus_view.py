@@ -20,8 +20,8 @@ __all__ = ["FundusView"]
 class FundusView(Segmenter):
     """The field of view of a fundus photograph: the round part that shows retina, without the black surround.
 
-    Measure and normalise inside it alone, or the surround counts as dark retina. Tried on phantoms (Dice 0.99) with fields
-    that are whole and cut off above and below. It fails where the retina at the rim is as dark as the surround. Notes say
+    Measure and normalise inside it alone, or the surround counts as dark retina. Tried on phantoms (Dice at least 0.98)
+    with fields that are whole and cut off, on no photograph of a patient. It fails where the retina at the rim is as dark as the surround. Notes say
     when nothing was found, or the field covers nearly all of the picture or less than a tenth of it.
 
     References

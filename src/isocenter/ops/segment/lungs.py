@@ -42,9 +42,10 @@ class Lungs(Segmenter):
     The shape comes from no mask, but its three numbers and the weights of the search were chosen on results on the same
     radiographs, none of which was held out, so expect less elsewhere.
 
-    Notes say when nothing was found, only one lung, one that touches the edge of the image, or a volume that a lung
-    cannot have, or fields of unlike size. It fails on lungs without air (complete atelectasis, large effusion), and splits lungs that touch over a
-    wide area only roughly; on radiographs where dark room air beside the patient has no clear border.
+    Notes say when nothing was found, only one lung, one that touches the edge of the image, a volume that a lung cannot
+    have, or fields of unlike size. It fails on lungs without air (complete atelectasis, large effusion), on a CT cropped to
+    a limb (a mattress or room air may count as a lung that touches the edge), and on radiographs where room air beside the
+    patient has no clear border. Lungs that touch over a wide area are parted only roughly.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ class NoduleCandidates(Segmenter):
     rest is outlined halfway between lung and its own density, cut off from vessels, and kept if compact. Candidates
     are numbered by how round and isolated they are, the surest first. A region cuts them off at its border.
 
-    On phantoms, nodules of 6 to 30 mm are found on slices up to 2.5 mm thick; thicker slices lose the smallest. It
-    fails on ground glass fainter than `contrast`, and takes vessels that branch or are seen end-on for nodules.
+    Tried on phantoms alone: 19 of 20 nodules in five full chests, with 2.6 other candidates a scan; 6 to 30 mm on slices up
+    to 2.5 mm thick, thicker slices lose the smallest. Its sensitivity in patients has not been measured. It fails on ground glass fainter than `contrast`, and takes vessels that branch or are seen end-on for nodules.
 
     Parameters
     ----------

@@ -26,7 +26,8 @@ class Tissue(Segmenter):
 
     Looks at the optical density of the strongest channel against the glass of the picture itself, parted at Otsu's
     threshold, but never below `faintest`; grey things that are not dense (shadows, dust) are left out. For overviews: run
-    it on a low magnification. Tried on one public H&E field and on phantoms (Dice 0.98). It fails on fat, which is as clear
+    it on a low magnification. Tried on drawn sections (Dice 0.98) and looked at on one public
+    H&E field. It fails on fat, which is as clear
     as glass (holes up to `holes` samples are filled), and on pen marks, which are coloured. Notes say when nothing was
     found, or the whole picture counts as tissue.
 
