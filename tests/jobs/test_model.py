@@ -25,7 +25,7 @@ EXAMPLE = Path(Step.examples()[0].package)
 NAMES = ("width", "height", "contrast")
 
 
-def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]  # numbers of two kinds
+def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(n, 3))
     return x, (x[:, 0] + 0.3 * generator.normal(size=n) > 0).astype(int)

@@ -100,3 +100,19 @@ def test_a_model_of_tables_takes_no_images(files: Path) -> None:
 
     with pytest.raises(ParameterError, match="takes rows of a table"):
         predict([files / "new"], Step.examples()[0].package, files / "out")
+
+
+def test_a_segmenter_labels_new_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="the network of a package needs the extra 'deep'")
+    from isocenter.ops.segment.package import Package as Step
+
+    monkeypatch.setenv(models.FOLDERS, "")
+    step = Step.examples()[0]
+    (image,) = step.example_inputs()[0]
+    door.write(image, tmp_path / "volume.nii.gz")
+    out = tmp_path / "out"
+    summary = predict([tmp_path / "volume.nii.gz"], step.package, out)
+    assert summary.exit_code == 0
+    found = door.read_labels(out / "labels" / "predicted.nii.gz")
+    assert np.array_equal(np.asarray(found.array), np.asarray(step(image).array))
+    assert verify(out, recompute=True).sound

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="networks need the extra 'deep'")
-
-from isocenter import nets  # noqa: E402 - after the check for torch
-from isocenter.core.errors import ContentError, FormatError, UnsupportedError  # noqa: E402
-from isocenter.core.geometry import Geometry  # noqa: E402
-from isocenter.core.image import Image  # noqa: E402
-from isocenter.core.labels import LabelMap, Segment  # noqa: E402
-from isocenter.learn.evaluate.calibration import Calibrator  # noqa: E402
-from isocenter.learn.package.archive import pack, unpack  # noqa: E402
-from isocenter.learn.package.export import export_bundle, export_onnx  # noqa: E402
-from isocenter.learn.package.fingerprint import fingerprint_of, image_facts  # noqa: E402
-from isocenter.learn.package.model import Package  # noqa: E402
-from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter  # noqa: E402
-from isocenter.learn.package.reading import read_package, write_package  # noqa: E402
-from isocenter.learn.train.classification import TrainedClassifier  # noqa: E402
-from isocenter.learn.train.plan import Plan  # noqa: E402
-from isocenter.learn.train.segmentation import TrainedSegmenter  # noqa: E402
+from isocenter import nets
+from isocenter.core.errors import ContentError, FormatError, UnsupportedError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap, Segment
+from isocenter.core.results import Prediction
+from isocenter.learn.evaluate.calibration import Calibrator
+from isocenter.learn.package.archive import pack, unpack
+from isocenter.learn.package.export import export_bundle, export_onnx
+from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
+from isocenter.learn.package.model import Package
+from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter
+from isocenter.learn.package.reading import read_package, write_package
+from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.plan import Plan
+from isocenter.learn.train.segmentation import TrainedSegmenter
 
 PARAMETERS = {
     "in_channels": 1,
@@ -73,6 +73,7 @@ def test_a_segmenter_labels_the_same_after_reading(tmp_path: Path) -> None:
     found = package.predict(image())
     assert isinstance(found, LabelMap) and found.segments[0].value == 7 and found.segments[0].code is not None
     again = read_package(tmp_path / "a.isocenter").predict(image())
+    assert isinstance(again, LabelMap)
     assert np.array_equal(found.array, again.array) and 0 < np.mean(found.array == 7) < 1
     assert package.self_test().passed
     with pytest.raises(ContentError, match="trained on y x"):
@@ -83,7 +84,9 @@ def test_a_classifier_predicts_the_same_after_reading(tmp_path: Path) -> None:
     package = classifier(tmp_path / "a.isocenter")
     trained = package.model.trained
     expected = Calibrator("temperature", 1.7)(trained.probabilities([image()]))[0]
-    np.testing.assert_allclose(package.predict(image()).probabilities, expected, atol=1e-7)
+    found = package.predict(image())
+    assert isinstance(found, Prediction)
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-7)
     assert package.threshold == 0.4 and package.self_test().passed
     assert package.check(image()) == []
     assert any("CT" in text for text in package.check(image().replace(modality="CT")))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, VerificationError
-from isocenter.core.results import Score
+from isocenter.core.results import Prediction, Score
 from isocenter.learn.package.archive import pack, unpack
 from isocenter.learn.package.fingerprint import case_digest, fingerprint_of
 from isocenter.learn.package.model import Package
@@ -65,7 +65,9 @@ def test_a_package_predicts_as_its_models(tmp_path: Path, learner: str, classes:
     expected = np.mean([m.predict(table.values[:4], table.sites[:4]) for m in models], axis=0)
     for k in range(4):
         found = package.predict(dict(zip(NAMES, table.values[k], strict=True)), str(table.sites[k]))
-        np.testing.assert_allclose(found.probabilities if classes else found.value, expected[k], rtol=1e-10)
+        assert isinstance(found, Prediction)
+        told = np.array(found.probabilities if classes else [found.value], np.float64)
+        np.testing.assert_allclose(told, np.atleast_1d(expected[k]), rtol=1e-10)
     assert package.self_test().passed
     if classes:
         assert package.threshold == pytest.approx(np.mean([m.threshold for m in models]))

@@ -78,9 +78,8 @@ def from_arrays(description: Mapping[str, Any], arrays: Arrays) -> Any:
             if hasattr(model.members[0], "classes_"):
                 model.classes_ = model.members[0].classes_
             return model
-        made = {"classifier": Classifier, "machine": Machine, "regressor": Regressor}[form](
-            str(description["kind"]), dict(arrays)
-        )
+        forms: dict[str, Callable[..., Any]] = {"classifier": Classifier, "machine": Machine, "regressor": Regressor}
+        made = forms[form](str(description["kind"]), dict(arrays))
         _check_trees(made.arrays)
         raw_values(made.kind, made.arrays, np.zeros((1, _features(made.arrays))))  # arrays that do not fit are found here
         if form != "regressor":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ def _input_shape(package: Package) -> tuple[int, ...]:
 def export_bundle(package: Package, folder: Path) -> list[str]:
     """Write the network of a package as a MONAI bundle and return what was done, in words.
 
-    The network is written as TorchScript (``models/model.ts``), which MONAI runs without isocenter; its weights stand beside it as
-    safetensors.
+    The network is written as torch exports it (``models/model.pt2``, batches of one), which runs without isocenter; its weights stand
+    beside it as safetensors.
 
     Parameters
     ----------
@@ -104,11 +105,11 @@ def export_bundle(package: Package, folder: Path) -> list[str]:
         atomic.make_folder(folder / part)
     net, shape = networks[0].eval(), _input_shape(package)
     image = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        scripted = torch.jit.trace(net, image)
-        buffer = folder / "models" / "model.ts"
-        torch.jit.save(scripted, str(buffer))
-        worst = float((torch.jit.load(str(buffer))(image) - net(image)).abs().max())
+    buffer = folder / "models" / "model.pt2"
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own parts
+        torch.export.save(torch.export.export(net, (image,)), buffer)
+        worst = float((torch.export.load(buffer).module()(image) - net(image)).abs().max())
     if not worst <= TOLERANCE:
         buffer.unlink()
         raise VerificationError(f"{buffer}: the written network differs by {worst:.2g}; expected at most {TOLERANCE:g}.")
@@ -183,6 +184,7 @@ def _inference(package: Package) -> dict[str, Any]:
         inferer: dict[str, Any] = {
             "_target_": "SlidingWindowInferer",
             "roi_size": list(shape[1:]),
+            "sw_batch_size": 1,
             "overlap": plan.overlap,
             "mode": "gaussian",
         }
@@ -196,8 +198,8 @@ def _inference(package: Package) -> dict[str, Any]:
         "imports": ["$import torch"],
         "bundle_root": ".",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "network_def": "$torch.jit.load(@bundle_root + '/models/model.ts', map_location=@device)",
-        "network": "$@network_def.to(@device).eval()",
+        "network_def": "$torch.export.load(@bundle_root + '/models/model.pt2').module()",
+        "network": "$@network_def.to(@device)",
         "preprocessing": {
             "_target_": "Compose",
             "transforms": [

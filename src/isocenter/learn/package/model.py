@@ -97,7 +97,7 @@ class Package:
         found = self.apply(value, site)
         if after and isinstance(found, LabelMap):
             study = Study("case", {"image": value, model.to: found})
-            return self._executed(after, study).slots[after[-1].to]  # type: ignore[no-any-return]  # a slot holds any value
+            return self._executed(after, study).slots[after[-1].to]
         return found
 
     def check(self, value: Image | Row) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -126,7 +127,8 @@ def write_package(
     pipeline = pipeline or _default_pipeline(name, description, fingerprint)
     if sum(step.op in MODEL_STEPS for step in pipeline.steps) != 1:
         raise ParameterError(f"Pipeline '{pipeline.name}' of a model package: expected one step {' or '.join(MODEL_STEPS)}.")
-    rows = {k: asdict(v) for k, v in (scores or {}).items()}
+    # A score that is not defined (precision where nothing was called) is no figure to compare with, and no JSON either.
+    rows = {k: asdict(v) for k, v in (scores or {}).items() if math.isfinite(v.value)}
     manifest = _manifest(name, description, model, fingerprint, training or Training(), codes or {}, unit, intended_use, limits)
     draft = Package(manifest, model, pipeline, fingerprint, rows, dict(plan or {}))
     value: Any = (

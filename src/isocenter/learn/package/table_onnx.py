@@ -165,16 +165,16 @@ def _raw(g: _Graph, model: Any, x: str) -> str:
         gamma = float(a["gamma"][0])
         if int(a["degree"][0]):
             # The factor goes into the constant: onnxruntime would put it into the product in single precision.
-            k = once = g.add("Add", g.add("MatMul", x, g.constant(gamma * a["vectors"].T)), g.constant(1.0))
+            powered = once = g.add("Add", g.add("MatMul", x, g.constant(gamma * a["vectors"].T)), g.constant(1.0))
             for _ in range(int(a["degree"][0]) - 1):
-                k = g.add("Mul", k, once)
+                powered = g.add("Mul", powered, once)
         else:
             product = g.add("MatMul", x, g.constant(a["vectors"].T))
             own = g.add("ReduceSumSquare", x, axes=[1], keepdims=1)
             squared = g.add("Add", own, g.constant((a["vectors"] ** 2).sum(axis=1)[None]))
             squared = g.add("Sub", squared, g.add("Mul", product, g.constant(2.0)))
-            k = g.add("Exp", g.add("Mul", squared, g.constant(-gamma)))
-        return g.add("Add", g.add("MatMul", k, g.constant(a["weights"])), g.constant(a["offset"]))
+            powered = g.add("Exp", g.add("Mul", squared, g.constant(-gamma)))
+        return g.add("Add", g.add("MatMul", powered, g.constant(a["weights"])), g.constant(a["offset"]))
     raise UnsupportedError(
         f"A model of kind '{model.kind}' is not written as ONNX: {_WHY_NOT.get(model.kind, 'it has no such form')}."
     )
