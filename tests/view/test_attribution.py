@@ -46,7 +46,7 @@ def test_the_order_of_storage_does_not_show() -> None:
     turned = [
         Image(np.flip(i.array, 2), i.dims, i.geometry.flip(2), modality=i.modality, quantity=i.quantity) for i in (image, found)
     ]
-    assert attribution_picture(image, found) == attribution_picture(*turned)
+    assert attribution_picture(image, found) == attribution_picture(turned[0], turned[1])
 
 
 def test_title_notes_and_outlines_are_drawn() -> None:

@@ -83,7 +83,7 @@ def trained(axes: int) -> Finder:
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
     for _ in range(60):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(net(data), truth).backward()  # type: ignore[no-untyped-call]  # torch's own is untyped
+        nn.functional.cross_entropy(net(data), truth).backward()
         optimizer.step()
     return Finder((net.eval(),))
 

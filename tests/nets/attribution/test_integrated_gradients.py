@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,8 @@ def test_a_linear_network_shares_out_exactly() -> None:
 @pytest.mark.parametrize("name", ["vgg", "resnet", "densenet"])
 def test_attributions_add_up_to_what_the_input_changed(name: str) -> None:
     torch.manual_seed(0)
-    more = {"vgg": {"depth": 11, "features": (4, 4, 8, 8, 8)}, "resnet": {"depth": 10}}.get(name, {})
+    known: dict[str, dict[str, Any]] = {"vgg": {"depth": 11, "features": (4, 4, 8, 8, 8)}, "resnet": {"depth": 10}}
+    more = known.get(name, {})
     net = nets.build(name, in_channels=1, out_channels=2, dimensions=2, **more).eval()
     x = torch.randn(1, 1, 32, 32)
     found = integrated_gradients(net, x, 1, steps=16)
