@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isocenter as iso
 from isocenter.core.errors import MissingInputError, ParameterError, UnknownNameError
+from isocenter.core.operation import Spec
+from isocenter.jobs import run as job
 from isocenter.jobs import verify
+from isocenter.jobs.choose import Candidate, choose
 from isocenter.jobs.segment import segment, study_of
+from isocenter.testing.phantoms.brain_mr import brain_mr
+from isocenter.testing.phantoms.fundus import fundus
 from isocenter.testing.phantoms.ultrasound import ultrasound
 
 
@@ -61,3 +68,36 @@ def test_names_and_settings_are_checked_before_anything_is_read() -> None:
         study_of("denoise.median")
     with pytest.raises(ParameterError, match="no parameter 'depht'"):
         study_of("watershed", ["depht=3"])
+
+
+@pytest.mark.parametrize(
+    ("study", "phantom", "suffix", "region"),
+    [
+        ("fundus", lambda: fundus((200, 200)), "png", "optic disc"),
+        ("mr-head", brain_mr, "nii.gz", "brain"),
+        ("us-fetal-head", ultrasound, "nii.gz", "fetal head"),
+    ],
+)
+def test_the_studies_of_organs_use_their_segmenters(
+    study: str, phantom: Callable[[], Any], suffix: str, region: str, tmp_path: Path
+) -> None:
+    iso.write(phantom().image, tmp_path / f"picture.{suffix}")
+    summary = job.run(tmp_path / f"picture.{suffix}", tmp_path / "out", study=study)
+    assert summary.exit_code == 0 and not summary.set_aside
+    assert region in summary.cases[0].key[0][0]
+
+
+@pytest.mark.parametrize(
+    ("modality", "part", "volume", "study"),
+    [
+        ("MR", "BRAIN", True, "mr-head"),
+        ("MR", "KNEE", True, "mr-generic"),
+        ("OP", "", False, "fundus"),
+        ("US", "FETUS", False, "us-fetal-head"),
+        ("US", "", False, "generic"),
+        ("MR", "BRAIN", False, "mr-generic"),
+    ],
+)
+def test_they_are_chosen_by_what_the_header_names(modality: str, part: str, volume: bool, study: str) -> None:
+    image = (brain_mr() if volume else ultrasound()).image.replace(modality=modality)
+    assert choose(Candidate(Spec.of(image), part, lambda: image)).name == study

@@ -78,6 +78,8 @@ def _fits(applies: Mapping[str, Any], modality: str, body_part: str, look: _Look
     shown = describe_modality(modality)
     if wanted and modality not in wanted and not (not modality and applies.get("content")):
         return None
+    if applies.get("dims") and "".join(look.candidate.spec.dims) not in applies["dims"]:
+        return None
     parts: Sequence[str] = applies.get("body_part", ())
     contents: Sequence[str] = applies.get("content", ())
     if not parts and not contents:
