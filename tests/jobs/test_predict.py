@@ -73,6 +73,7 @@ def test_every_case_is_predicted_reported_and_verified(files: Path) -> None:
         assert sum(own) == pytest.approx(1.0) and max(own) > 0.5
         report = (out / "cases" / name / "report.html").read_text(encoding="utf-8")
         assert f"The case is called &#39;{called[name]}&#39;" in report or f"The case is called '{called[name]}'" in report
+        assert "not calibrated" in report
         assert "no decision about a patient may rest on it alone" in report
         lineage = json.loads((out / "cases" / name / "lineage.json").read_text(encoding="utf-8"))
         cells = [m for m in lineage["measurements"] if m["slot"] == "prediction"]
@@ -116,3 +117,19 @@ def test_a_segmenter_labels_new_images(tmp_path: Path, monkeypatch: pytest.Monke
     found = door.read_labels(out / "labels" / "predicted.nii.gz")
     assert np.array_equal(np.asarray(found.array), np.asarray(step(image).array))
     assert verify(out, recompute=True).sound
+
+
+def test_a_calibrated_probability_says_what_it_means() -> None:
+    from isocenter.core.results import Prediction
+    from isocenter.core.study import Study
+    from isocenter.jobs.predictions import prediction_sections
+    from isocenter.ops.classify.package import Package as Step
+    from isocenter.pipeline.model import Pipeline
+    from isocenter.pipeline.model import Step as Written
+
+    step = Step.examples()[0]
+    pipeline = Pipeline("p", (Written("classify.package", {"package": step.package, "sha256": step.sha256}, ("image",), "said"),))
+    (section,) = prediction_sections(Study("case", {"said": Prediction(("calm", "wild"), (0.35, 0.65))}), pipeline)
+    text = section.blocks[1].text  # type: ignore[union-attr]  # a paragraph, as the section has it
+    assert "called 'calm'" in text, "0.65 lies below the operating point of the example, 0.70"
+    assert "about 35 are expected to be 'calm'" in text and "auc roc 0.938 (0.811 to 1)" in text

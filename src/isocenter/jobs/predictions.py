@@ -83,10 +83,15 @@ def _words(package: Any, value: Prediction, called: str) -> str:
     parts = []
     if value.classes:
         share = round(100 * value.probabilities[value.classes.index(called)])
-        parts.append(
-            f"The case is called '{called}'. Of 100 cases like those of the training that are given this probability, about {share} "
-            f"are expected to be '{called}'."
-        )
+        parts.append(f"The case is called '{called}'.")
+        if package is None or not package.calibrated:
+            parts.append(
+                "Its probabilities are not calibrated: they order cases, and do not say how often each class will occur."
+            )
+        else:
+            parts.append(
+                f"Of 100 cases like those of the training that are given this probability, about {share} are expected to be '{called}'."
+            )
     if package is not None:
         manifest = package.manifest
         parts.append(f"Model '{manifest['name']}', {package.digest[:19]}\u2026, made from {manifest['training']['cases']} cases.")

@@ -77,6 +77,13 @@ class Package:
         """Probability from which the second of two classes is called; None where there are not two."""
         return self.model.threshold if self.manifest["task"] == "classification" and len(self.classes) == 2 else None
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether its probabilities were fitted to how often each class occurred among cases held out."""
+        if isinstance(self.model, TableModel):
+            return all(m.calibrator is not None for m in self.model.members)
+        return getattr(self.model, "calibrator", None) is not None
+
     def predict(self, value: Image | Row, site: str = "") -> Prediction | LabelMap:
         """Return what the model says of one case, with all that is done before and after.
 
