@@ -136,6 +136,17 @@ def test_a_map_that_ignores_the_weights_carries_a_warning() -> None:
     assert any("must not be read as its reason" in w for w in found.warnings)
 
 
+def test_a_coarse_layer_is_told() -> None:
+    image, _ = phantom(100, 2)
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)
+    )
+    found = explain_case(Finder((net,)), image, "grad_cam", check=False)
+    assert any("3 x 4 places" in w for w in found.warnings)
+    finer = explain_case(Finder((net,)), image, "grad_cam", layer="0", check=False)
+    assert not any("places" in w for w in finer.warnings)
+
+
 def test_equal_inputs_give_equal_maps() -> None:
     image, _ = phantom(102, 2)
     first, second = (explain_case(trained(2), image, "integrated_gradients", target=1) for _ in range(2))

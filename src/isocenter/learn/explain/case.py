@@ -18,6 +18,7 @@ from isocenter.kernels.occlusion import occlusion_map, patch_starts
 from isocenter.kernels.smooth import gaussian
 from isocenter.learn.explain.native import attribution_image, network_grid
 from isocenter.learn.explain.sanity import SanityCheck, sanity_check
+from isocenter.nets.attribution.features import places_of
 from isocenter.nets.attribution.grad_cam import grad_cam
 from isocenter.nets.attribution.grad_cam_plus_plus import grad_cam_plus_plus
 from isocenter.nets.attribution.integrated_gradients import integrated_gradients
@@ -33,6 +34,8 @@ FloatArray = npt.NDArray[np.float64]
 #: Closest to 0 and 1 that a probability counts. Occlusion compares log-odds, since the probability of a sure model does not fall
 #: before nearly all of a finding is covered.
 _SURE = 1e-9
+#: Fewer places along an axis than this are told with the map.
+_COARSE = 5
 
 
 @runtime_checkable
@@ -237,6 +240,13 @@ def _of_networks(
         return _map(net, data, x, chosen, settings, grid.spacing, notes)
 
     found = np.mean([values(net, warnings) for net in model.networks], axis=0)
+    if settings.method.startswith("grad_cam"):
+        places = places_of(model.networks[0], x, settings.layer)
+        if min(places) < _COARSE:
+            shape = " x ".join(str(n) for n in places)
+            warnings.append(
+                f"The layer has {shape} places: the map tells no finer than that; name an earlier one, or use occlusion."
+            )
     if not found.any():
         warnings.append("Warning: the map is empty: nothing in this layer speaks for the class.")
     sanity = sanity_check(values, model.networks[0], seed=seed) if check else None

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isocenter.core.errors import ParameterError, UnknownNameError, did_you_mean
 
-__all__ = ["Target", "frozen", "last_feature_map", "module_named", "score_of", "watched"]
+__all__ = ["Target", "frozen", "last_feature_map", "module_named", "places_of", "score_of", "watched"]
 
 #: Index of a class (its logit, averaged over places where the network gives one for each), or a function of the output
 #: that gives one number for each input.
@@ -111,3 +111,10 @@ def last_feature_map(net: nn.Module, x: Tensor) -> str:
     if not last:
         raise ParameterError("No layer of the network gives a map of features: expected one; use integrated gradients instead.")
     return last
+
+
+def places_of(net: nn.Module, x: Tensor, layer: str | None = None) -> tuple[int, ...]:
+    """Return how many places the map of a layer (None: the last map) has along each axis: no map from it can be finer."""
+    with frozen(net), torch.no_grad(), watched(module_named(net, layer or last_feature_map(net, x))) as found:
+        net(x)
+    return tuple(found[-1].shape[2:])
