@@ -31,3 +31,11 @@ def test_a_field_without_a_trachea_says_so() -> None:
     found = Airway()(solid)
     assert not found.array.any()
     assert "No trachea was found" in found.provenance.steps[-1].notes[0]
+
+
+def test_an_airway_lost_in_emphysema_is_noted() -> None:
+    phantom = chest_ct((60, 110, 110), (5.0, 3.2, 3.2))
+    array = np.array(phantom.image.array)
+    array[phantom.region("right lung") | phantom.region("left lung")] = -985
+    found = Airway()(phantom.image.with_array(array))
+    assert "less than 5 ml" in " ".join(found.provenance.steps[-1].notes)

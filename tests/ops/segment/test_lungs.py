@@ -17,6 +17,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.ops.segment.lungs import Lungs
 from isocenter.testing.phantoms.chest_ct import ChestCT, chest_ct
+from isocenter.testing.phantoms.xray_chest import xray_chest
 from tests.ops.features.test_intensity import volume
 from tests.ops.segment.test_body import dice
 
@@ -188,3 +189,12 @@ def test_a_mirrored_radiograph_keeps_its_right_lung() -> None:
 def test_a_flat_radiograph_has_no_lungs_and_says_so() -> None:
     result = Lungs()(Image(np.full((40, 30), 7, np.uint8), ("y", "x"), Geometry.pixels((40, 30))))
     assert not np.asarray(result.array).any() and "No lung fields" in notes(result)
+
+
+def test_lung_fields_of_unlike_size_are_noted() -> None:
+    image = xray_chest().image
+    array = np.array(image.array, dtype=np.float32)
+    y, x = np.indices(array.shape) / np.array(array.shape)[:, None, None]
+    array[(y > 0.45) & (x > 0.52) & (x < 0.92)] = np.percentile(array, 97)
+    assert "times the other" in notes(Lungs()(image.with_array(array)))
+    assert "times the other" not in notes(Lungs()(image))
