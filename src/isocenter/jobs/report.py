@@ -83,12 +83,15 @@ def case_report(
         montage.montage(flat, flat_labels or None, window=window, overlay=overlay),
         montage.caption(flat, flat_labels or None, window=window, overlay=overlay),
     )
+    predicted = prediction_sections(study, analysis.pipeline)
     sections = [
         *identity_sections(identity),
+        *predicted,
         acquisition_section(analysis, image),
         *_pictures(study.images, image, meshes, window),
     ]
-    sections += prediction_sections(study, analysis.pipeline) or _measurements(study.slots, findings)
+    if not predicted or any(isinstance(value, Features | Scores) for value in study.slots.values()):
+        sections += _measurements(study.slots, findings)
     sections += case_stability(analysis.pipeline.report, outcome)
     sections.append(methods_section(analysis, outcome))
     return Report(

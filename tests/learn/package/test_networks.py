@@ -121,7 +121,13 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     classifier(path, 1)
     members, _ = unpack(path)
     manifest = json.loads(members["manifest.json"])
-    for key, value in (("network", "no_such_net"), ("count", 2), ("size", None), ("classes", ["ill"])):
+    for key, value in (
+        ("network", "no_such_net"),
+        ("count", 2),
+        ("size", None),
+        ("classes", ["ill"]),
+        ("parameters", {**VGG, "features": [10**6] * 5}),
+    ):
         changed = {**manifest, "description": {**manifest["description"], key: value}}
         path.write_bytes(pack({**members, "manifest.json": json.dumps(changed).encode()}))
         with pytest.raises(FormatError, match="do not fit|not those of its model"):

@@ -185,3 +185,25 @@ def test_another_package_than_asked_for_is_refused(tmp_path: Path) -> None:
         read_package(tmp_path / "a.isocenter", sha256="sha256:" + "0" * 64)
     with pytest.raises(ParameterError, match="ends in .isocenter"):
         written(tmp_path / "a.zip")
+
+
+def test_arrays_that_would_fail_later_are_refused_at_once(tmp_path: Path) -> None:
+    from safetensors.numpy import load, save
+
+    path = tmp_path / "a.isocenter"
+    written(path, "forest")
+    members, _ = unpack(path)
+    arrays = load(members["weights.safetensors"])
+    backwards = arrays["member0/model/left"].copy()
+    backwards[np.flatnonzero(backwards >= 0)[1]] = 0
+    for name, value in (
+        ("member0/model/left", backwards),
+        ("member0/model/value", arrays["member0/model/value"][:-1]),
+        ("member0/model/feature", arrays["member0/model/feature"] + 99),
+        ("member0/kept", np.array([0, 1, 7])),
+        ("member0/kept", np.array([0, 1])),
+        ("member1/mean", np.zeros(2)),
+    ):
+        path.write_bytes(pack({**members, "weights.safetensors": save({**arrays, name: value})}))
+        with pytest.raises(FormatError, match="not fit"):
+            read_package(path)

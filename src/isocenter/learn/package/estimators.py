@@ -101,6 +101,8 @@ def _features(arrays: Arrays) -> int:
 
 def _check_trees(arrays: Arrays) -> None:
     """Refuse trees that would never end, or look at a feature that is not there."""
+    if "rows" in arrays and not len(arrays["rows"]) == len(arrays["values"]) >= int(arrays["count"][0]) > 0:
+        raise ValueError("stored cases without their targets")
     if "roots" not in arrays:
         return
     left, right, feature = arrays["left"], arrays["right"], arrays["feature"]
@@ -112,6 +114,8 @@ def _check_trees(arrays: Arrays) -> None:
         raise ValueError("a branch of a tree leads nowhere")
     if feature.min(initial=0) < 0 or feature.max(initial=0) >= _features(arrays) or not left.size == right.size == feature.size:
         raise ValueError("a tree looks at a feature that is not there")
+    if len(arrays["value"]) != left.size or len(arrays["threshold"]) != left.size:
+        raise ValueError("a tree has nodes without a value")
 
 
 def _sized(count: int, kind: str, found: dict[str, npt.NDArray[Any]]) -> Found:

@@ -175,6 +175,13 @@ def _fold_from(description: Mapping[str, Any], arrays: Arrays) -> FoldModel:
     if description["sites"] is not None:
         combat = Combat(tuple(map(str, description["sites"])), *(arrays[f"combat/{name}"] for name in _COMBAT))
     model = from_arrays(description["model"], {n.removeprefix("model/"): v for n, v in arrays.items() if n.startswith("model/")})
+    width, kept = arrays["middle"].size, arrays["kept"]
+    if any(arrays[name].shape != (width,) for name in ("middle", "mean", "spread")):
+        raise ValueError("fill values and scaling of different widths")
+    if kept.dtype.kind != "i" or kept.ndim != 1 or kept.min(initial=0) < 0 or kept.max(initial=-1) >= width:
+        raise ValueError("a column is kept that is not there")
+    if any(arrays[n].ravel()[0] != kept.size for n in arrays if n.rpartition("/")[2] == "features"):
+        raise ValueError("a model of other columns than those that are kept")
     made = description["recipe"]
     recipe = Recipe(made["learner"], dict(made["settings"]), bool(made["harmonise"]), made["keep"], int(made["seed"]))
     fitted = FittedRecipe(

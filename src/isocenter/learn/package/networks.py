@@ -81,7 +81,7 @@ def take_apart(model: NetworkClassifier | NetworkSegmenter) -> tuple[dict[str, A
     arrays: Arrays = {}
     for k, net in enumerate(model.trained.networks):
         for name, tensor in sorted(net.state_dict().items()):
-            arrays[f"net{k}/{name}"] = np.ascontiguousarray(tensor.detach().cpu().numpy())
+            arrays[f"net{k}/{name}"] = np.array(tensor.detach().cpu().numpy(), order="C")
     count = len(model.trained.networks)
     if isinstance(model, NetworkSegmenter):
         trained = model.trained
@@ -125,13 +125,27 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, FormatError):
             raise
-        reason = str(error) if isinstance(error, IsocenterError) else type(error).__name__
+        reason = str(error) if isinstance(error, IsocenterError | ValueError) else type(error).__name__
         raise FormatError(f"The networks do not fit their description ({reason}): the package was not written whole.") from error
 
 
 def _net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], k: int) -> nn.Module:
-    net: nn.Module = nets.build(name, **parameters)
     start = f"net{k}/"
     state = {n[len(start) :]: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n.startswith(start)}
+    _fits(name, parameters, state)
+    net: nn.Module = nets.build(name, **parameters)
     net.load_state_dict(state)
     return net.eval()
+
+
+def _fits(name: str, parameters: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights of other shapes before anything of the size that the parameters ask for is allocated."""
+    try:
+        with torch.device("meta"):
+            shell: nn.Module = nets.build(name, **parameters)
+    except (RuntimeError, NotImplementedError):
+        return  # some networks compute with their weights while they are built, which shapes alone cannot
+    shapes = {n: tuple(t.shape) for n, t in shell.state_dict().items()}
+    wrong = sorted(n for n in {*shapes, *state} if n not in state or tuple(state[n].shape) != shapes.get(n))
+    if wrong:
+        raise ValueError(f"weight '{wrong[0]}' is missing or of another shape")

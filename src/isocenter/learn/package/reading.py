@@ -204,7 +204,7 @@ def read_package(path: Path | str, *, sha256: str = "", budget: Budget | None = 
         _check(found)
     except (FormatError, SpecError) as error:
         raise FormatError(f"{path}: {error}") from error
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, IsocenterError):
             raise
         raise FormatError(
