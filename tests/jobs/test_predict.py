@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from isocenter.cli.main import app
 from isocenter.core import models
 from isocenter.core.errors import ParameterError
 from isocenter.core.geometry import Geometry
@@ -112,8 +114,8 @@ def test_a_segmenter_labels_new_images(tmp_path: Path, monkeypatch: pytest.Monke
     (image,) = step.example_inputs()[0]
     door.write(image, tmp_path / "volume.nii.gz")
     out = tmp_path / "out"
-    summary = predict([tmp_path / "volume.nii.gz"], step.package, out)
-    assert summary.exit_code == 0
+    told = CliRunner().invoke(app, ["run", str(tmp_path / "volume.nii.gz"), "--model", step.package, "-o", str(out)])
+    assert told.exit_code == 0, told.output
     found = door.read_labels(out / "labels" / "predicted.nii.gz")
     assert np.array_equal(np.asarray(found.array), np.asarray(step(image).array))
     assert verify(out, recompute=True).sound

@@ -69,6 +69,7 @@ def test_a_package_predicts_as_its_models(tmp_path: Path, learner: str, classes:
         told = np.array(found.probabilities if classes else [found.value], np.float64)
         np.testing.assert_allclose(told, np.atleast_1d(expected[k]), rtol=1e-10)
     assert package.self_test().passed
+    assert ("harmonised between sites" in package.card) == harmonise
     if classes:
         assert package.threshold == pytest.approx(np.mean([m.threshold for m in models]))
 
@@ -173,6 +174,14 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     path.write_bytes(pack({**members, "pipeline.yaml": b"name: none\nsteps:\n- op: denoise.median\n"}))
     with pytest.raises(FormatError, match="one step"):
         read_package(path)
+    for fingerprint in ({"dims": 3}, {"features": {"names": ["a"], "low": [1], "middle": [1], "high": ["x"]}}, {"spacing": [1]}):
+        path.write_bytes(pack({**members, "fingerprint.json": json.dumps(fingerprint).encode()}))
+        with pytest.raises(FormatError, match="fingerprint"):
+            read_package(path)
+    for expected_json in ({}, {"tolerance": "x"}, {"tolerance": 1.0, "input": {"kind": "image"}, "expected": {}}):
+        path.write_bytes(pack({**members, "selftest/expected.json": json.dumps(expected_json).encode()}))
+        with pytest.raises(FormatError, match="self-test"):
+            read_package(path).self_test()
     path.write_bytes(pack({**members, "weights.safetensors": b"\x08\0\0\0\0\0\0\0{}      "}))
     with pytest.raises(FormatError, match="not fit"):
         read_package(path)

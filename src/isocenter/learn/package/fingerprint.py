@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from isocenter.core.image import Image
 
-__all__ = ["case_digest", "fingerprint_of", "image_facts", "unlike_image", "unlike_row"]
+__all__ = ["case_digest", "check_fingerprint", "fingerprint_of", "image_facts", "unlike_image", "unlike_row"]
 
 #: Quantiles of the samples of an image that are compared.
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
@@ -146,3 +146,30 @@ def unlike_row(known: Mapping[str, Any], row: npt.ArrayLike) -> list[str]:
     shown = ", ".join(f"{table['names'][k]} = {x[k]:.4g} (training {low[k]:.4g} to {high[k]:.4g})" for k in worst if outside[k])
     found.append(f"{int(outside.sum())} of {x.size} features lie outside the range of the training: {shown}.")
     return found
+
+
+def check_fingerprint(known: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a fingerprint that was read says what `fingerprint_of` says, so that nothing fails later."""
+    for key in ("modality", "quantity", "unit", "dims"):
+        if not all(isinstance(v, str) for v in _listed(known.get(key, []), key)):
+            raise ValueError(f"fingerprint: '{key}' is no list of text")
+    if not all(isinstance(v, int) for v in _listed(known.get("channels", []), "channels")):
+        raise ValueError("fingerprint: 'channels' is no list of whole numbers")
+    for key in ("spacing", "size", "quantiles", "features"):
+        if key not in known:
+            continue
+        held = known[key]
+        if not isinstance(held, Mapping):
+            raise ValueError(f"fingerprint: '{key}' is no range")
+        columns = [_listed(held.get(end), key) for end in ("low", "middle", "high")]
+        if len({len(c) for c in columns}) != 1 or (key == "features" and len(_listed(held.get("names"), key)) != len(columns[0])):
+            raise ValueError(f"fingerprint: '{key}' has ends of different lengths")
+        gap = (int, float, type(None)) if key == "features" else (int, float)
+        if not all(isinstance(v, gap) for c in columns for v in c):
+            raise ValueError(f"fingerprint: '{key}' holds something else than numbers")
+
+
+def _listed(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"fingerprint: '{key}' is no list")
+    return value

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.core.errors import ContentError
+from isocenter.core.errors import ContentError, FormatError, IsocenterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
@@ -147,7 +147,14 @@ class Package:
     def self_test(self) -> selftest.SelfTest:
         """Predict the made-up case again and compare with what was expected when the package was made."""
         plain, arrays, expected = self.test
-        return selftest.compared(plain, expected, self.predict(selftest.rebuilt(plain, arrays)))
+        try:
+            return selftest.compared(plain, expected, self.predict(selftest.rebuilt(plain, arrays)))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, IsocenterError):
+                raise
+            raise FormatError(
+                f"The self-test of model '{self.manifest['name']}' does not say what it must ({error}): do not use it."
+            ) from error
 
     def features(self, image: Image) -> npt.NDArray[np.float64]:
         """Return the features that a model of images sees, shape (features,)."""

@@ -21,6 +21,7 @@ from isocenter.io.budget import Budget
 from isocenter.learn.package import models, selftest
 from isocenter.learn.package.archive import SUFFIX, pack, unpack
 from isocenter.learn.package.card import card_of
+from isocenter.learn.package.fingerprint import check_fingerprint
 from isocenter.learn.package.model import MODEL_STEPS, Package
 from isocenter.learn.package.models import TableModel
 from isocenter.pipeline import yaml
@@ -124,6 +125,8 @@ def write_package(
     if path.suffix != SUFFIX:
         raise ParameterError(f"{path.name}: expected a name that ends in {SUFFIX} for a model package.")
     description, arrays = _taken_apart(model)
+    if any(member.get("sites") for member in description.get("members", ())):
+        limits = [*limits, "It was harmonised between sites: cases of a site that it was not trained on are taken as they are."]
     pipeline = pipeline or _default_pipeline(name, description, fingerprint)
     if sum(step.op in MODEL_STEPS for step in pipeline.steps) != 1:
         raise ParameterError(f"Pipeline '{pipeline.name}' of a model package: expected one step {' or '.join(MODEL_STEPS)}.")
@@ -214,6 +217,7 @@ def read_package(path: Path | str, *, sha256: str = "", budget: Budget | None = 
 
 
 def _check(package: Package) -> None:
+    check_fingerprint(package.fingerprint)
     if sum(step.op in MODEL_STEPS for step in package.pipeline.steps) != 1:
         raise FormatError(f"its pipeline has not one step {' or '.join(MODEL_STEPS)}")
     if package.manifest["task"] not in ("classification", "regression", "segmentation"):
