@@ -28,7 +28,7 @@ def cases(n: int = 60, classes: tuple[str, ...] = ("calm", "wild")) -> Table:
     generator = np.random.default_rng(3)
     x = generator.normal(size=(n, 3))
     y = (x[:, 0] + 0.3 * generator.normal(size=n) > 0).astype(int) if classes else 40.0 + 5.0 * x[:, 1]
-    return Table(x, y, np.arange(n).astype(str), np.where(np.arange(n) % 2, "north", "south"), NAMES, classes)
+    return Table(x, y, np.arange(n).astype(str), np.where(np.arange(n) // 2 % 2, "north", "south"), NAMES, classes)
 
 
 def folds_of(table: Table, learner: str, harmonise: bool = False) -> tuple[FoldModel, ...]:
