@@ -18,9 +18,11 @@ from typing import Any
 
 from isocenter.core.geometry import Geometry
 from isocenter.core.operation import Spec
+from isocenter.io.arrange_listed import arrange_listed
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.labelling import as_labels
 from isocenter.io.layouts.bids import Entities, entities
+from isocenter.io.layouts.dataset_json import Listing
 from isocenter.io.text import one_line, slot_name, stem, unique
 from isocenter.io.zarr_store import MARKS
 
@@ -306,16 +308,20 @@ def _slots(items: Iterable[Item]) -> list[Item]:
     return [result[id(item)] for item in group]
 
 
-def arrange(items: Sequence[Item]) -> tuple[Item, ...]:
+def arrange(items: Sequence[Item], listings: Sequence[Listing] = ()) -> tuple[Item, ...]:
     """Return the items with their case (`group`) and their slot name, masks recognised as such.
 
     Parameters
     ----------
     items
         As the format modules give them; those with a group (DICOM) keep it.
+    listings
+        What the ``dataset.json`` files among the input say.
     """
     grouped = [item for item in items if item.group]
-    loose = [(item, entities(_subject(item))) for item in items if not item.group]
+    listed, rest = arrange_listed([item for item in items if not item.group], listings, as_mask)
+    grouped += listed
+    loose = [(item, entities(_subject(item))) for item in rest]
     grouped += _arrange_bids([(item, said) for item, said in loose if said is not None])
     grouped += _arrange_files([item for item, said in loose if said is None])
     by_group: dict[str, list[Item]] = {}

@@ -23,6 +23,8 @@ from isocenter.io import archive, deadline, formats
 from isocenter.io.arrange import arrange
 from isocenter.io.budget import Budget
 from isocenter.io.inventory import Inventory, Item, Refusal, Repair
+from isocenter.io.layouts import dataset_json
+from isocenter.io.layouts.dataset_json import Listing
 from isocenter.io.scan import open_regular, scan
 from isocenter.io.text import terminal
 
@@ -107,9 +109,22 @@ def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | 
         _inspect_files([root], found, alone=True)
     else:
         found.refuse(root, UnsupportedError(f"{root.name}: no regular file (a device, pipe or socket): expected an image file."))
-    return Inventory(
-        root, arrange([_timed(item, found.budget) for item in found.items]), tuple(found.refusals), tuple(found.skipped)
-    )
+    listings = _listings(found)
+    items = arrange([_timed(item, found.budget) for item in found.items], listings)
+    return Inventory(root, items, tuple(found.refusals), tuple(found.skipped))
+
+
+def _listings(found: _Found) -> list[Listing]:
+    """Return what the descriptions of data sets among the input say; one that cannot be followed is refused, its images are not."""
+    listings = []
+    for path in [path for path, _ in found.skipped if path.name == dataset_json.NAME]:
+        if path.is_symlink() or not path.is_file():
+            continue
+        try:
+            listings.append(dataset_json.listing(path.parent))
+        except IsocenterError as error:
+            found.refuse(path, error)
+    return listings
 
 
 def _timed(item: Item, budget: Budget) -> Item:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +17,17 @@ from isocenter.learn.data.folders import from_folders
 from isocenter.learn.data.nnunet import from_nnunet
 
 
-def picture(path, value=0):
+def picture(path: Any, value: Any = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     iso.write(iso.Image(np.full((8, 8), value, np.uint8), ("y", "x"), iso.Geometry.pixels((8, 8))), path)
 
 
-def volume(path):
+def volume(path: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     iso.write(iso.Image(np.ones((4, 5, 6), np.uint8), ("z", "y", "x"), iso.Geometry.regular((4, 5, 6))), path)
 
 
-def test_sub_folders_are_classes(tmp_path):
+def test_sub_folders_are_classes(tmp_path: Path) -> None:
     for k in range(3):
         picture(tmp_path / "glioma" / f"{k}.png", k)
         picture(tmp_path / "none" / f"patient{k // 2}" / f"{k}.png", k)
@@ -39,7 +41,7 @@ def test_sub_folders_are_classes(tmp_path):
         from_folders(tmp_path)
 
 
-def test_a_division_that_came_along_is_kept(tmp_path):
+def test_a_division_that_came_along_is_kept(tmp_path: Path) -> None:
     for part in ("Training", "Testing"):
         for label in "ab":
             picture(tmp_path / part / label / "1.png")
@@ -51,8 +53,8 @@ def test_a_division_that_came_along_is_kept(tmp_path):
         from_folders(tmp_path / "x")
 
 
-def test_nnunet(tmp_path):
-    facts = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
+def test_nnunet(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
     for k in range(2):
         volume(tmp_path / "imagesTr" / f"liver_{k}_0000.nii.gz")
         volume(tmp_path / "labelsTr" / f"liver_{k}.nii.gz")
@@ -66,13 +68,16 @@ def test_nnunet(tmp_path):
     volume(tmp_path / "labelsTr" / "liver_2.nii.gz")
     with pytest.raises(SpecError, match="case 'liver_2'"):
         from_nnunet(tmp_path)
+    (tmp_path / "labelsTr" / "liver_2.nii.gz").unlink()
+    for k in range(2):
+        volume(tmp_path / "imagesTr" / f"liver_{k}_0001.nii.gz")
     facts["channel_names"]["1"] = "PET"
     (tmp_path / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(ContentError, match="each case has 2 files"):
         from_nnunet(tmp_path)
 
 
-def test_bids(tmp_path):
+def test_bids(tmp_path: Path) -> None:
     for k in range(3):
         volume(tmp_path / f"sub-0{k}" / "anat" / f"sub-0{k}_T1w.nii.gz")
         volume(tmp_path / "derivatives" / "seg" / f"sub-0{k}" / "anat" / f"sub-0{k}_label-lesion_mask.nii.gz")
@@ -85,7 +90,7 @@ def test_bids(tmp_path):
     assert list(cohort.sites) == ["s0", "s1", "s2"]
     masks = from_bids(tmp_path, "mask")
     assert masks.task == "segmentation"
-    assert all(sample.label.name.endswith("_mask.nii.gz") for sample in masks.samples)
+    assert all(isinstance(sample.label, Path) and sample.label.name.endswith("_mask.nii.gz") for sample in masks.samples)
     with pytest.raises(FormatError, match="no column 'iq'"):
         from_bids(tmp_path, "iq")
     volume(tmp_path / "sub-09" / "anat" / "sub-09_T1w.nii.gz")
@@ -93,7 +98,7 @@ def test_bids(tmp_path):
         from_bids(tmp_path, "age")
 
 
-def test_dicom_with_structure_sets(shared):
+def test_dicom_with_structure_sets(shared: Any) -> None:
     cohort = from_dicom(shared("sts/STS_002/dicom"))
     assert cohort.task == "segmentation"
     assert len(set(cohort.groups)) == 1
