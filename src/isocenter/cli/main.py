@@ -209,14 +209,16 @@ def convert(
     output: Annotated[str, typer.Argument(help="File to write; its ending names the format. A folder for DICOM (ends in /).")],
     repair: RepairOption = None,
     modality: Annotated[
-        str | None, typer.Option(help="CT, MR, PT ...: what the image is, where its format does not say (DICOM needs it).")
+        str | None, typer.Option(help="CT, MR, PT ...: where the format does not say it (DICOM needs it).")
     ] = None,
+    layout: Annotated[str | None, typer.Option(help="nnunet or monai: write all cases of INPUT as one data set.")] = None,
 ) -> None:
     """Convert between formats; values, geometry, left and right stay what they are."""
     from isocenter.cli import show
     from isocenter.jobs import convert as job
 
-    show.lines(job.convert(input, output, repair=repair, modality=modality))
+    show.lines(lines := job.convert(input, output, repair=repair, modality=modality, layout=layout))
+    raise typer.Exit(1 if layout is not None and len(lines) > 1 else 0)
 
 
 @app.command()

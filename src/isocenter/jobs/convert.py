@@ -19,7 +19,9 @@ __all__ = ["convert"]
 _QUANTITIES = {"CT": "HU"}
 
 
-def convert(source: Path | str, target: Path | str, repair: str | None = None, modality: str | None = None) -> list[str]:
+def convert(
+    source: Path | str, target: Path | str, repair: str | None = None, modality: str | None = None, layout: str | None = None
+) -> list[str]:
     """Read one image or label map and write it in another format.
 
     Parameters
@@ -33,12 +35,18 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None, m
         ``interpolate`` or ``nearest`` for missing slices.
     modality
         DICOM Defined Term, where the source's format does not say it; a CT then holds HU.
+    layout
+        ``nnunet`` or ``monai``: all cases of the source become one data set below `target`.
 
     Returns
     -------
     list of str
         What was written, and every problem that the reader reported.
     """
+    if layout is not None:
+        from isocenter.jobs.convert_cohort import convert_cohort
+
+        return convert_cohort(source, target, layout, repair)
     found = door.inspect(source, repair=parse_repair(repair))
     items = [item for item in found.items if item.kind in ("image", "labels", "pyramid")]
     if not items:
@@ -58,7 +66,9 @@ def convert(source: Path | str, target: Path | str, repair: str | None = None, m
     series = str(target).endswith("/") or path.is_dir() or not path.suffix
     lines = _write(value, path, series and path.suffix != ".zarr")  # a Zarr hierarchy is a folder too
     if path.suffix.lower() == ".mp4":
-        lines.append("note: MP4 keeps pictures for viewing, with loss: values differ, the modality is not kept; measure in another format.")
+        lines.append(
+            "note: MP4 keeps pictures for viewing, with loss: values differ, the modality is not kept; measure in another format."
+        )
     return [*lines, *[f"note: {problem.sentence()}" for problem in items[0].problems]]
 
 

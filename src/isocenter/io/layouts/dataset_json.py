@@ -90,7 +90,7 @@ def below(root: Path, text: str) -> Path:
         If it lies outside of `root`, or nothing stands there; the message is a clause without its source.
     """
     if "\0" in text:
-        raise FormatError("the path holds a zero byte")
+        raise FormatError("the path holds a zero byte; expected the path of a file below the input")
     path = root / text
     try:
         # What counts is where it really lies: neither '..' nor a link leads out of the input.
