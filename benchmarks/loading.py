@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def ours() -> Work:
         image, mask = _volume(k)
         return image[None], mask
 
-    cases = [store(Path(folder.name), str(k), str(k), lambda k=k: make(k)) for k in range(VOLUMES)]
+    cases = [store(Path(folder.name), str(k), str(k), partial(make, k)) for k in range(VOLUMES)]
     loader = Loader(cases, Recipe(PATCH, batch=EACH, per_case=EACH))
     epoch = iter(range(1 << 30))
 
@@ -98,7 +100,8 @@ def monai_cache() -> Work:
 
 def torchio_queue() -> Work:
     import torch
-    import torchio
+
+    torchio = importlib.import_module("torchio")  # a peer, in the environment of the benchmarks only
 
     folder = tempfile.TemporaryDirectory()
     subjects = [torchio.Subject(image=torchio.ScalarImage(a), mask=torchio.LabelMap(b)) for a, b in _niftis(Path(folder.name))]

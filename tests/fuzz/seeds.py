@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -100,7 +100,8 @@ def _stores(folder: Path) -> dict[str, bytes]:
     planes = np.add.outer(np.arange(3) * 7, RAMP[:9, :8]).astype(np.int16)
     volume = Image(planes, ("z", "y", "x"), Geometry.regular(planes.shape, (2.0, 1.0, 1.0)), modality="MR")
     labels = LabelMap((planes > 60).astype(np.uint8), volume.dims, volume.geometry, (Segment(1, "bright"),))
-    for version, value in (("0.4", volume), ("0.5", volume), ("0.4", labels)):
+    several: tuple[tuple[Literal["0.4", "0.5"], Image], ...] = (("0.4", volume), ("0.5", volume), ("0.4", labels))
+    for version, value in several:
         name = f"{'labels' if value is labels else 'image'}{version[-1]}.ome.zarr"
         ome_zarr_write.write(value, folder / name, version)
         buffer = io.BytesIO()

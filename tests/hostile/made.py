@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ def sound(**changes: Any) -> bytes:
     with pydicom.config.disable_value_validation():
         data.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _over(word: bytes) -> bytes:
+    """Return a sound file whose preamble begins with some word."""
+    return word + sound()[len(word) :]
+
+
+def _backwards(series: list[Any]) -> list[Any]:
+    """Return a series numbered from its other end."""
+    for k, one in enumerate(series):
+        one.InstanceNumber = 99 - k
+    return series
 
 
 def forced(keyword: str, text: str) -> bytes:
@@ -157,14 +170,14 @@ DICOM: dict[str, tuple[Make, frozenset[int]]] = {
     "noise behind": (lambda: sound() + np.random.default_rng(1).bytes(777), EITHER),
     "group length lies": (lambda: sound()[:140] + struct.pack("<I", 7) + sound()[144:], EITHER),
     "deflate bomb": (lambda: deflated(600), REFUSED),
-    **{f"rows {r} columns {c}": (lambda r=r, c=c: sound(Rows=r, Columns=c), REFUSED) for r, c in ((60000, 50000), (0, 40), (48, 0), (65535, 1))},
-    **{f"frames {n}": (lambda n=n: sound(NumberOfFrames=n), REFUSED) for n in (2**31 - 1, -5, 0, 99_999_999)},
-    **{f"{key} {n}": (lambda key=key, n=n: sound(**{key: n}), REFUSED) for key, n in (
+    **{f"rows {r} columns {c}": (partial(sound, Rows=r, Columns=c), REFUSED) for r, c in ((60000, 50000), (0, 40), (48, 0), (65535, 1))},
+    **{f"frames {n}": (partial(sound, NumberOfFrames=n), REFUSED) for n in (2**31 - 1, -5, 0, 99_999_999)},
+    **{f"{key} {n}": (partial(sound, **{key: n}), REFUSED) for key, n in (
         ("BitsAllocated", 9), ("BitsAllocated", 0), ("BitsStored", 17), ("BitsStored", 0), ("HighBit", 3), ("SamplesPerPixel", 3), ("SamplesPerPixel", 0),
         ("PhotometricInterpretation", "MONOCHROME3"), ("PhotometricInterpretation", ""), ("RescaleSlope", "0"), ("RescaleSlope", "1e300"),
         ("PixelRepresentation", 7),
     )},
-    **{f"{key} is {value!r}": (lambda key=key, value=value: forced(key, value), REFUSED) for key, value in (
+    **{f"{key} is {value!r}": (partial(forced, key, value), REFUSED) for key, value in (
         ("PixelSpacing", "0\\1"), ("PixelSpacing", "-1\\1"), ("PixelSpacing", "nan\\1"), ("PixelSpacing", "1e500\\1"), ("PixelSpacing", "one\\two"),
         ("PixelSpacing", "1"), ("ImageOrientationPatient", "1\\0\\0\\0.5\\0.5\\0"), ("ImageOrientationPatient", "0\\0\\0\\0\\0\\0"),
         ("ImageOrientationPatient", "1\\0\\0\\0\\1"), ("ImageOrientationPatient", "inf\\0\\0\\0\\1\\0"), ("ImagePositionPatient", "1\\2"),
@@ -174,9 +187,9 @@ DICOM: dict[str, tuple[Make, frozenset[int]]] = {
     "no orientation": (lambda: sound(ImageOrientationPatient=None), REFUSED),
     "window of no width": (lambda: sound(WindowCenter="40", WindowWidth="0"), ACCEPTED),
     "unknown characters": (lambda: forced("SpecificCharacterSet", "ISO_IR 999"), ACCEPTED),
-    **{f"preamble {word!r}": (lambda word=word: word + sound()[len(word) :], ACCEPTED) for word in (b"MZ\x90", b"\x7fELF", b"#!/bin/sh\n", b"<script>", b"%PDF-1.7", b"PK\3\4")},
-    **{f"SOP UID {text!r}": (lambda text=text: forced("SOPInstanceUID", text), ACCEPTED) for text in ("../../tmp/canary", "/etc/canary", "..\\..\\canary", "9" * 300)},
-    **{f"name {text!r}": (lambda text=text: forced("PatientID", text), ACCEPTED) for text in (
+    **{f"preamble {word!r}": (partial(_over, word), ACCEPTED) for word in (b"MZ\x90", b"\x7fELF", b"#!/bin/sh\n", b"<script>", b"%PDF-1.7", b"PK\3\4")},
+    **{f"SOP UID {text!r}": (partial(forced, "SOPInstanceUID", text), ACCEPTED) for text in ("../../tmp/canary", "/etc/canary", "..\\..\\canary", "9" * 300)},
+    **{f"name {text!r}": (partial(forced, "PatientID", text), ACCEPTED) for text in (
         "<img src=x onerror=y>", "=HYPERLINK()", "\x1b[2J\x1b]0;x\x07", "a\r\nb", "{{7*7}}", "'; DROP TABLE x", "A" * 5000, "../../x",
     )},
     "no fragment": (lambda: packed(RLELossless, lambda f: b""), REFUSED),
@@ -226,7 +239,7 @@ def _one_identity(slices: list[Any]) -> None:
 SERIES: dict[str, tuple[Callable[[Path], Path], frozenset[int]]] = {
     "control": (_series(lambda s: None), ACCEPTED),
     "numbered backwards": (
-        _series(lambda s: [setattr(one, "InstanceNumber", 99 - k) for k, one in enumerate(s)] and s),
+        _series(_backwards),
         ACCEPTED,
     ),
     "slices missing": (_series(lambda s: s[:2] + s[4:]), REFUSED),

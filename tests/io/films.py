@@ -18,7 +18,7 @@ TIMES = (0.0, 0.04, 0.1, 0.14, 0.3, 0.34)
 def pictures(colour: bool = False, dtype: type = np.uint8, rows: int = 48, columns: int = 64) -> Array:
     """Return six pictures of shape (6, rows, columns[, 3]) with a bright corner at the top left."""
     scale = 1 if dtype is np.uint8 else 200
-    grey = np.stack([np.full((rows, columns), 20 * k * scale, dtype) for k in range(6)])
+    grey: Array = np.stack([np.full((rows, columns), 20 * k * scale, dtype) for k in range(6)])
     grey[:, :10, :20] = 250 * scale
     return np.stack([grey, grey // 2, 255 - grey], axis=-1) if colour else grey
 

@@ -56,8 +56,8 @@ def row(samples: npt.NDArray[Any], line: int, **changes: Any) -> Any:
     for name, value in changes.items():
         if name == "trajectory":
             trajectory = np.asarray(value, np.float32)
-            head["trajectory_dimensions"] = trajectory.shape[1]
-        elif name in INDEX.names:
+            head["trajectory_dimensions"] = np.shape(value)[1]
+        elif name in (INDEX.names or ()):
             head["idx"][name] = value
         else:
             head[name] = value

@@ -23,10 +23,10 @@ OBLIQUE = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
 
 def _same(path: Path) -> None:
     """Compare an image with nibabel's reading of it."""
-    theirs = nibabel.load(path)
-    values = np.asarray(theirs.dataobj)  # type: ignore[attr-defined]  # its types do not know that volumes have data
+    theirs: Any = nibabel.load(path)
+    values = np.asarray(theirs.dataobj)
     image = read(path)
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(theirs.affine)  # type: ignore[attr-defined]  # as above, of affines
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(theirs.affine)
     assert np.allclose(image.geometry.affine, affine, atol=1e-6)
     assert image.shape == values.shape
     assert np.allclose(image.array, values, rtol=1e-6, atol=1e-5 * max(1.0, float(np.abs(values).max())) * 1e-1)

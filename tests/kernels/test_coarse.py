@@ -13,7 +13,7 @@ class TestDraw:
     def test_codes_on_a_turned_volume(self) -> None:
         stored = np.random.default_rng(0).normal(0, 100, (5, 8, 6)).astype(np.float32)
         out = np.zeros(stored.shape, np.uint8)
-        hu, drawn = (a.transpose(2, 0, 1)[::-1, :, ::-1] for a in (stored, out))
+        hu, drawn = stored.transpose(2, 0, 1)[::-1, :, ::-1], out.transpose(2, 0, 1)[::-1, :, ::-1]
         codes = np.random.default_rng(1).integers(0, 8, (3, 2, 3)).astype(np.uint8)
         draw(hu, codes, (2, 3, 3), (50.0, -50.0), drawn, 7)
         fine = enlarge(codes, (2, 3, 3), hu.shape)

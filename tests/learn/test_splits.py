@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given as cases
@@ -31,7 +33,7 @@ rows = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @cases(rows, st.integers(2, 6), st.integers(0, 99), st.sampled_from([0.0, 0.25]))
-def test_no_patient_is_ever_in_two_parts(table, folds, seed, validation):
+def test_no_patient_is_ever_in_two_parts(table: Any, folds: Any, seed: Any, validation: Any) -> None:
     data = cohort(table)
     try:
         splits = kfold(data, folds, seed, validation=validation)
@@ -51,7 +53,7 @@ def test_no_patient_is_ever_in_two_parts(table, folds, seed, validation):
 
 @settings(max_examples=40, deadline=None)
 @cases(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=12, max_size=90), st.integers(2, 5))
-def test_single_cases_are_spread_as_evenly_as_counting_allows(pairs, folds):
+def test_single_cases_are_spread_as_evenly_as_counting_allows(pairs: Any, folds: Any) -> None:
     data = cohort([(label, f"p{k}", site) for k, (label, site) in enumerate(pairs)])
     try:
         splits = kfold(data, folds, 3)
@@ -63,7 +65,7 @@ def test_single_cases_are_spread_as_evenly_as_counting_allows(pairs, folds):
             assert max(counts) - min(counts) <= 1, (value, counts)
 
 
-def test_unlike_patients_are_spread_nearly_evenly():
+def test_unlike_patients_are_spread_nearly_evenly() -> None:
     rng = np.random.default_rng(1)
     table = [("ab"[p % 3 == 0], f"p{p}", "xy"[p % 2]) for p in range(60) for _ in range(rng.integers(1, 8))]
     data = cohort(table)
@@ -74,7 +76,7 @@ def test_unlike_patients_are_spread_nearly_evenly():
         assert abs(np.mean(test == "b") - share) < 0.03
 
 
-def test_numbers_are_spread_by_their_size():
+def test_numbers_are_spread_by_their_size() -> None:
     rng = np.random.default_rng(0)
     ages = rng.uniform(20, 80, 200)
     data = cohort([(str(age), f"p{k}", "x") for k, age in enumerate(ages)], "regression")
@@ -82,7 +84,7 @@ def test_numbers_are_spread_by_their_size():
     assert max(means) - min(means) < 3
 
 
-def test_seed_decides_and_storage_keeps():
+def test_seed_decides_and_storage_keeps() -> None:
     data = cohort([("ab"[k % 2], f"p{k}", "x") for k in range(40)])
     first, other = nested(data, 4, 3, seed=1), nested(data, 4, 3, seed=2)
     assert first.folds != other.folds
@@ -97,7 +99,7 @@ def test_seed_decides_and_storage_keeps():
         Splits.from_json("[]")
 
 
-def test_holdout_takes_its_share():
+def test_holdout_takes_its_share() -> None:
     data = cohort([("ab"[k % 2], f"p{k}", "xy"[k % 4 > 1]) for k in range(100)])
     (fold,) = holdout(data, 0.2, 0.1).folds
     assert (len(fold.train), len(fold.validation), len(fold.test)) == (70, 10, 20)
@@ -105,7 +107,7 @@ def test_holdout_takes_its_share():
         holdout(data, 0.6, 0.5)
 
 
-def test_sites_are_left_out_whole_and_their_patients_with_them():
+def test_sites_are_left_out_whole_and_their_patients_with_them() -> None:
     data = cohort([("ab"[k % 2], f"p{k // 2}" if k < 20 else "both", "xyz"[k % 3]) for k in range(30)])
     splits = leave_one_site_out(data)
     assert [fold.name for fold in splits.folds] == ["x", "y", "z"]
@@ -122,17 +124,17 @@ def test_sites_are_left_out_whole_and_their_patients_with_them():
         ([("a", f"p{k}", "") for k in range(9)], 3, "All 9 cases .* are of the class 'a'"),
     ],
 )
-def test_the_impossible_is_one_sentence(table, folds, message):
+def test_the_impossible_is_one_sentence(table: Any, folds: Any, message: Any) -> None:
     with pytest.raises(ContentError, match=message):
         kfold(cohort(table), folds)
 
 
-def test_a_rare_class_is_noted():
+def test_a_rare_class_is_noted() -> None:
     data = cohort([("b" if k < 3 else "a", f"p{k}", "") for k in range(30)])
     assert "'b' has 3 patients for 5 parts" in kfold(data, 5).notes[0]
 
 
-def test_testing_on_training_data_is_refused():
+def test_testing_on_training_data_is_refused() -> None:
     data = cohort([("ab"[k % 2], f"p{k // 2}", "x") for k in range(10)])
     with pytest.raises(ContentError, match="patient 'p1' .* stands in train and in test"):
         check_disjoint(data, Fold((0, 1, 2), (3, 4)))

@@ -48,8 +48,8 @@ def tables_of(found: Any) -> list[Made]:
         made.append(("subgroups.csv", "scores of each subgroup", columns, subgroups))
     curve = [(n, name, s.value, *(s.interval or (None, None))) for n, one in found.curve for name, s in one.items()]
     if curve:
-        columns = ("cases", "score", "value", "low_95", "high_95")
-        made.append(("learning_curve.csv", "scores by size of the training set", columns, curve))
+        heads = ("cases", "score", "value", "low_95", "high_95")
+        made.append(("learning_curve.csv", "scores by size of the training set", heads, curve))
     return made
 
 

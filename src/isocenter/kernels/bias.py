@@ -99,7 +99,7 @@ def _fit(system: Array, wanted: Array) -> Array:
     """Return coefficients whose slopes fit most places: those far off, which lie at borders, count less and less."""
     axes, places, terms = system.shape
     share = np.ones(places)
-    weights = np.zeros(terms)
+    weights: npt.NDArray[np.float64] = np.zeros(terms)
     for _ in range(_ROUNDS):
         left, right = np.zeros((terms, terms)), np.zeros(terms)
         for k in range(axes):
@@ -107,7 +107,7 @@ def _fit(system: Array, wanted: Array) -> Array:
             left += weighted.T @ system[k]
             right += weighted.T @ wanted[k]
         left += np.eye(terms) * (1e-9 * float(np.trace(left)) + 1e-12)
-        weights = np.linalg.solve(left, right)
+        weights = np.asarray(np.linalg.solve(left, right), np.float64)
         apart = np.sqrt(((wanted - system @ weights) ** 2).sum(axis=0))
         scale = float(np.median(apart))
         if scale <= 1e-12:

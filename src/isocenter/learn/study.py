@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -269,9 +269,15 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         None if found is None else found[1],
         apart,
         curve,
-        fit_inside(table, recipes[options.primary]),
+        _final(table, recipes[options.primary], primary),
         cohort.notes,
     )
+
+
+def _final(table: Table, recipe: Recipe, proof: Proof) -> FoldModel:
+    """Return the model of all cases, at the operating point that the folds were judged at (their mean)."""
+    made = fit_inside(table, recipe)
+    return replace(made, threshold=float(np.mean([m.threshold for m in proof.models]))) if len(table.classes) == 2 else made
 
 
 def _of(table: Table, proof: Proof, indices: npt.NDArray[np.int64]) -> Any:

@@ -64,7 +64,7 @@ def test_tiles_that_were_not_scanned_are_white_and_told(tmp_path: Path) -> None:
 
 def test_a_level_in_several_files_is_one(tmp_path: Path) -> None:
     for k, frames in enumerate((slice(0, 5), slice(5, 12))):
-        more = {"ConcatenationUID": "2.25.77", "InConcatenationNumber": k + 1, "ConcatenationFrameOffsetNumber": 5 * k}
+        more: Any = {"ConcatenationUID": "2.25.77", "InConcatenationNumber": k + 1, "ConcatenationFrameOffsetNumber": 5 * k}
         level(tmp_path / f"{k}.dcm", picture(), frames=frames, **more)
     found = pyramid(tmp_path).region(((0, 150), (0, 200)), level=0)
     assert np.array_equal(np.moveaxis(np.asarray(found.array), 0, -1), picture())

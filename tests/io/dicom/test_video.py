@@ -55,7 +55,7 @@ def dicom_video(folder: Path, syntax: str, stream: bytes, **changes: Any) -> Pat
 
 
 def stream_of(folder: Path, codec: str, suffix: str) -> bytes:
-    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    options: Any = {"x265-params": "log-level=none"} if codec == "libx265" else {}
     return film(folder / f"a{suffix}", pictures(colour=True), codec, "yuv420p", EVEN, **options).read_bytes()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def table(root: Path, text: str) -> Path:
     return path
 
 
-def test_roles_subgroups_and_notes(folder):
+def test_roles_subgroups_and_notes(folder: Any) -> None:
     rows = "\n".join(f"images/{k}.png,{'ab'[k % 2]},p{k // 2},s{k % 3},{'F' if k else ''}" for k in range(6))
     cohort = from_csv(folder, table(folder, "image;label;patient;site;sex\n".replace(";", ",") + rows))
     assert cohort.task == "classification"
@@ -52,7 +53,7 @@ def test_roles_subgroups_and_notes(folder):
         (["tb", "normal"] * 3, "classification", "2 names"),
     ],
 )
-def test_the_task_is_concluded_and_said(folder, labels, task, reason):
+def test_the_task_is_concluded_and_said(folder: Any, labels: Any, task: Any, reason: Any) -> None:
     rows = "\n".join(f"images/{k}.png,{label}" for k, label in enumerate(labels))
     cohort = from_csv(folder, table(folder, "image,label\n" + rows))
     assert cohort.task == task
@@ -60,7 +61,7 @@ def test_the_task_is_concluded_and_said(folder, labels, task, reason):
     assert "each case counts as a patient of its own" in cohort.notes[1]
 
 
-def test_tables_of_boxes_and_points_are_told_apart(folder):
+def test_tables_of_boxes_and_points_are_told_apart(folder: Any) -> None:
     for name, head in (("boxes", "xmin,ymin,xmax,ymax\n"), ("points", "x,y\n")):
         for k in range(6):
             (folder / f"{name}{k}.csv").write_text(head + "1,2,3,4\n", encoding="utf-8")
@@ -69,7 +70,7 @@ def test_tables_of_boxes_and_points_are_told_apart(folder):
         assert from_csv(folder, table(folder, "image,label\n" + rows)).task == task
 
 
-def test_a_table_without_images_holds_features(tmp_path):
+def test_a_table_without_images_holds_features(tmp_path: Path) -> None:
     text = "sub,label,site,thick,volume,hand\n" + "\n".join(
         f"s{k},{20.5 + k},a,{k / 10},{'' if k == 2 else k},r" for k in range(8)
     )
@@ -82,7 +83,7 @@ def test_a_table_without_images_holds_features(tmp_path):
     assert cohort.identifiers[0] == "s0"
 
 
-def test_survival_needs_its_events(tmp_path):
+def test_survival_needs_its_events(tmp_path: Path) -> None:
     head = "identifier,label,event,stage\n"
     cohort = from_csv(tmp_path, table(tmp_path / "x", head + "a,10,1,2\nb,20,0,3\n"))
     assert cohort.task == "survival"
@@ -91,7 +92,7 @@ def test_survival_needs_its_events(tmp_path):
         from_csv(tmp_path, table(tmp_path / "x", head + "a,10,1,2\nb,20,2,3\n"))
 
 
-def test_each_bad_row_is_one_sentence_with_its_line(folder):
+def test_each_bad_row_is_one_sentence_with_its_line(folder: Any) -> None:
     (folder.parent / "outside.png").write_bytes(b"x")
     (folder / "images" / "link.png").symlink_to(folder.parent / "outside.png")
     bad = {
@@ -126,7 +127,7 @@ def test_each_bad_row_is_one_sentence_with_its_line(folder):
         ("image,label\nx\n", "1 cells for 2 columns"),
     ],
 )
-def test_what_is_no_table_is_refused(folder, text, message):
+def test_what_is_no_table_is_refused(folder: Any, text: Any, message: Any) -> None:
     if message is None:
         assert from_csv(folder, table(folder, text)).samples[0].path is None
         return
@@ -134,14 +135,14 @@ def test_what_is_no_table_is_refused(folder, text, message):
         from_csv(folder, table(folder, text))
 
 
-def test_absent_inputs_are_named(folder):
+def test_absent_inputs_are_named(folder: Any) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         from_csv(folder, folder / "none.csv")
     with pytest.raises(MissingInputError, match="no such folder"):
         from_csv(folder / "none", table(folder, "image,label\n"))
 
 
-def test_the_shared_chest_radiographs_are_one_line(shared):
+def test_the_shared_chest_radiographs_are_one_line(shared: Any) -> None:
     root = shared("cxr_lungs")
     if not (root / "images").is_dir():
         pytest.skip("the images are not unpacked")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -10,7 +12,7 @@ from isocenter.learn.leakage.likeness import aligned_likeness, candidates, descr
 from isocenter.testing.phantoms.brain_slices import brain_slice
 
 
-def test_resizing_takes_means_over_areas():
+def test_resizing_takes_means_over_areas() -> None:
     rng = np.random.default_rng(0)
     picture = rng.normal(size=(60, 90))
     assert np.allclose(resized(picture, (20, 30)), picture.reshape(20, 3, 30, 3).mean(axis=(1, 3)), atol=1e-5)
@@ -19,7 +21,7 @@ def test_resizing_takes_means_over_areas():
 
 
 @pytest.mark.parametrize("turn", [(t, r, c) for t in (False, True) for r in (False, True) for c in (False, True)])
-def test_a_shifted_and_turned_copy_is_found_among_few(turn):
+def test_a_shifted_and_turned_copy_is_found_among_few(turn: Any) -> None:
     pictures = [brain_slice("none", seed=k, size=96).astype(np.float32) for k in range(6)]
     copy = ndimage.shift(np.ascontiguousarray(turned(pictures[2], turn)), (2.5, -1.5), order=1, mode="nearest")
     pictures.append(copy * 0.8 + 10)
@@ -32,7 +34,7 @@ def test_a_shifted_and_turned_copy_is_found_among_few(turn):
     assert found == {(2, 6)}
 
 
-def test_a_shifted_and_turned_copy_is_found_among_many():
+def test_a_shifted_and_turned_copy_is_found_among_many() -> None:
     pictures = [brain_slice("none", seed=k, size=64).astype(np.float32) for k in range(60)]
     turns = [(t, r, c) for t in (False, True) for r in (False, True) for c in (False, True)]
     copies = [np.ascontiguousarray(turned(pictures[7 * k], turn)) for k, turn in enumerate(turns)]
@@ -47,7 +49,7 @@ def test_a_shifted_and_turned_copy_is_found_among_many():
     assert found == {(k, 4 + 7 * k) for k in range(4)} | {(4 + 7 * k, 60 + k) for k in range(4, 8)}
 
 
-def test_pictures_of_volumes_and_series():
+def test_pictures_of_volumes_and_series() -> None:
     rng = np.random.default_rng(0)
     assert picture_of(rng.normal(size=(20, 30, 40)), ("z", "y", "x")).shape == (128, 128)
     assert picture_of(rng.normal(size=(3, 30, 40)), ("c", "y", "x")).shape == (30, 40)

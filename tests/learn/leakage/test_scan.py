@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,11 +33,11 @@ def written(root: Path, cases: list[PlantedCase]) -> tuple[Cohort, list[PlantedC
     return cohort, [kept[name] for name in cohort.identifiers]
 
 
-def kinds(report):
+def kinds(report: Any) -> Any:
     return [finding.kind for finding in report.findings]
 
 
-def test_every_planted_copy_is_found_and_nothing_else(tmp_path):
+def test_every_planted_copy_is_found_and_nothing_else(tmp_path: Path) -> None:
     cohort, cases = written(tmp_path, flawed_set(60, 50, within_train=14, within_test=12, across=9, size=96))
     planted = set()
     for k, case in enumerate(cases):
@@ -62,13 +63,13 @@ def test_every_planted_copy_is_found_and_nothing_else(tmp_path):
     assert "duplicates within" in kinds(again)
 
 
-def test_similar_people_give_no_alarm(tmp_path):
+def test_similar_people_give_no_alarm(tmp_path: Path) -> None:
     cohort, _ = written(tmp_path, flawed_set(50, 30, within_train=0, within_test=0, across=0, size=96, seed=5))
     report = scan(cohort, given(cohort, list(cohort.subgroups["part"])))
     assert not [f for f in report.findings if f.severity == "refuse" or "duplicates" in f.kind or f.kind == "file name"]
 
 
-def pictures(root: Path, count: int, draw=None, **columns) -> Cohort:
+def pictures(root: Path, count: int, draw: Any = None, **columns: Any) -> Cohort:
     """Return a cohort of noise whose pixels `draw` may change, with columns given as functions of its number."""
     rng = np.random.default_rng(3)
     root.mkdir(exist_ok=True)
@@ -93,7 +94,7 @@ def pictures(root: Path, count: int, draw=None, **columns) -> Cohort:
         (lambda k, label: f"{k + 100 * (label == 'b'):04d}.png", "run through the classes in turn"),
     ],
 )
-def test_labels_in_names_are_named(tmp_path, name, words):
+def test_labels_in_names_are_named(tmp_path: Path, name: Any, words: Any) -> None:
     report = scan(pictures(tmp_path / "set", 40, name=name))
     (finding,) = report.findings
     assert finding.kind == "file name"
@@ -101,39 +102,39 @@ def test_labels_in_names_are_named(tmp_path, name, words):
 
 
 @pytest.mark.parametrize("spelling", ["No-Tumour_{k}.png", "x{k}_notumour.png", "NO_TUMOUR ({k}).png", "noTumour{k}.png"])
-def test_a_class_spelled_in_names_is_named(tmp_path, spelling):
+def test_a_class_spelled_in_names_is_named(tmp_path: Path, spelling: Any) -> None:
     names = {"a": spelling, "b": "tumour {k}.png"}
     cohort = pictures(tmp_path / "set", 24, name=lambda k, label: names[label].format(k=k))
     labels = {"a": "no tumour", "b": "tumour"}
-    cohort = replace(cohort, samples=tuple(replace(s, label=labels[s.label]) for s in cohort.samples))
+    cohort = replace(cohort, samples=tuple(replace(s, label=labels[str(s.label)]) for s in cohort.samples))
     (finding,) = scan(cohort).findings
     assert "24 of 24 file names hold the class itself" in finding.sentence
 
 
-def mark(array, label, k):
+def mark(array: Any, label: Any, k: Any) -> Any:
     if label == "b":
         array[2:5, 2:5] = 255
     array[16, 16] = 255
     return array
 
 
-def widen(array, label, k):
+def widen(array: Any, label: Any, k: Any) -> Any:
     return np.pad(array, 4, mode="reflect") if label == "a" else array
 
 
 @pytest.mark.parametrize(("draw", "words"), [(mark, "mark upper left"), (widen, "'size'")])
-def test_marks_and_sizes_that_tell_the_class_refuse(tmp_path, draw, words):
+def test_marks_and_sizes_that_tell_the_class_refuse(tmp_path: Path, draw: Any, words: Any) -> None:
     report = scan(pictures(tmp_path / "set", 100, draw))
     assert any(f.severity == "refuse" and words in f.sentence for f in report.findings), report.findings
 
 
-def test_a_site_for_each_class_refuses_and_a_mixed_one_does_not(tmp_path):
+def test_a_site_for_each_class_refuses_and_a_mixed_one_does_not(tmp_path: Path) -> None:
     report = scan(pictures(tmp_path / "one", 100, site=lambda k, label: "xy"["ab".index(label)]))
     assert [f.severity for f in report.findings if f.kind == "source"] == ["refuse"]
     assert not scan(pictures(tmp_path / "two", 60)).findings
 
 
-def test_chance_gives_no_alarm(tmp_path):
+def test_chance_gives_no_alarm(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     alarms = 0
     for draw in range(20):
@@ -145,7 +146,7 @@ def test_chance_gives_no_alarm(tmp_path):
     assert alarms == 0
 
 
-def test_patients_on_both_sides_refuse(tmp_path):
+def test_patients_on_both_sides_refuse(tmp_path: Path) -> None:
     cohort = pictures(tmp_path / "set", 30)
     cohort = replace(cohort, samples=tuple(replace(s, patient=f"p{k // 3}") for k, s in enumerate(cohort.samples)))
     report = scan(cohort, given(cohort, ["train"] * 16 + ["test"] * 14))
@@ -154,7 +155,7 @@ def test_patients_on_both_sides_refuse(tmp_path):
     assert not scan(cohort, kfold(cohort)).refused
 
 
-def test_copies_with_other_labels_and_broken_files_are_named(tmp_path):
+def test_copies_with_other_labels_and_broken_files_are_named(tmp_path: Path) -> None:
     same = np.random.default_rng(8).integers(0, 200, (32, 32)).astype(np.uint8)
     cohort = pictures(tmp_path / "set", 24, lambda array, label, k: same if k < 2 else array)
     cohort.file(9).write_bytes(b"\x89PNG\r\n\x1a\n broken")
@@ -163,7 +164,7 @@ def test_copies_with_other_labels_and_broken_files_are_named(tmp_path):
     assert cohort.samples[9].identifier in next(f for f in report.findings if f.kind == "unreadable").sentence
 
 
-def test_accepting_takes_a_reason_and_keeps_it(tmp_path):
+def test_accepting_takes_a_reason_and_keeps_it(tmp_path: Path) -> None:
     cohort = pictures(tmp_path / "one", 100, site=lambda k, label: "xy"["ab".index(label)])
     report = scan(cohort, accept="a demonstration of what not to do")
     report.require()
@@ -173,7 +174,7 @@ def test_accepting_takes_a_reason_and_keeps_it(tmp_path):
         scan(cohort, accept=" ")
 
 
-def test_features_that_stand_for_the_label_or_the_site():
+def test_features_that_stand_for_the_label_or_the_site() -> None:
     rng = np.random.default_rng(0)
     rows = []
     for k in range(60):
@@ -184,7 +185,7 @@ def test_features_that_stand_for_the_label_or_the_site():
     assert [(f.severity, f.sentence.split("'")[1]) for f in report.findings] == [("refuse", "repeat"), ("warn", "where")]
 
 
-def test_shared_chest_radiographs_tell_their_label_by_name(shared):
+def test_shared_chest_radiographs_tell_their_label_by_name(shared: Any) -> None:
     root = shared("cxr_lungs")
     cohort = from_csv(root / "images", root / "labels.csv", columns={"image": "file", "site": "source"})
     report = scan(cohort, kfold(cohort))
@@ -194,7 +195,7 @@ def test_shared_chest_radiographs_tell_their_label_by_name(shared):
     assert not any("duplicates" in kind for kind in kinds(report))
 
 
-def test_shared_brain_ages_are_mostly_site(shared):
+def test_shared_brain_ages_are_mostly_site(shared: Any) -> None:
     root = shared("brain_age")
     cohort = from_csv(root, root / "fcon1000_tr.csv", columns={"identifier": "sub_id", "label": "age"}, leave_out=["Unnamed: 0"])
     report = scan(cohort, kfold(cohort))

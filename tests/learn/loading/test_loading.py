@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ from isocenter.learn.loading.patches import choose, cut
 from isocenter.learn.loading.spatial import random_matrix, warp
 
 
-def arrays(seed, shape=(20, 18, 16), channels=2):
+def arrays(seed: Any, shape: Any = (20, 18, 16), channels: Any = 2) -> Any:
     rng = np.random.default_rng(seed)
     truth = np.zeros(shape, np.uint8)
     truth[5:9, 6:9, 7:12] = 1
@@ -28,14 +31,14 @@ def arrays(seed, shape=(20, 18, 16), channels=2):
 
 
 @pytest.fixture
-def stored(tmp_path):
-    return [store(tmp_path / "cache", f"case{k}", f"key{k}", lambda k=k: arrays(k)) for k in range(5)]
+def stored(tmp_path: Path) -> Any:
+    return [store(tmp_path / "cache", f"case{k}", f"key{k}", partial(arrays, k)) for k in range(5)]
 
 
-def test_cases_are_prepared_once_and_after_a_change(tmp_path):
+def test_cases_are_prepared_once_and_after_a_change(tmp_path: Path) -> None:
     made = []
 
-    def make(cohort, k):
+    def make(cohort: Any, k: Any) -> Any:
         made.append(k)
         return arrays(k)[0], None
 
@@ -58,7 +61,7 @@ def test_cases_are_prepared_once_and_after_a_change(tmp_path):
     assert first[0].open()[1] is None
 
 
-def test_folders_have_digests_of_names_and_bytes(tmp_path):
+def test_folders_have_digests_of_names_and_bytes(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "1").write_bytes(b"x")
@@ -68,7 +71,7 @@ def test_folders_have_digests_of_names_and_bytes(tmp_path):
     assert file_digest(tmp_path / "a") != before
 
 
-def test_unusable_cases_are_one_sentence(tmp_path):
+def test_unusable_cases_are_one_sentence(tmp_path: Path) -> None:
     image, truth = arrays(0)
     with pytest.raises(ContentError, match="'x': holds values that are not finite"):
         store(tmp_path, "x", "k1", lambda: (image * np.nan, truth))
@@ -80,7 +83,7 @@ def test_unusable_cases_are_one_sentence(tmp_path):
         store(tmp_path, "x", "k3", lambda: (image, truth))
 
 
-def test_patches_are_exact_copies_and_small_cases_are_extended():
+def test_patches_are_exact_copies_and_small_cases_are_extended() -> None:
     image, _ = arrays(1)
     out = np.empty((2, 8, 8, 8), np.float32)
     cut(image, (3, 4, 5), (8, 8, 8), out)
@@ -90,7 +93,7 @@ def test_patches_are_exact_copies_and_small_cases_are_extended():
     assert np.array_equal(wide, np.pad(image, [(0, 0), (2, 2), (0, 0), (2, 2)], mode="edge"))
 
 
-def test_foreground_patches_hold_foreground():
+def test_foreground_patches_hold_foreground() -> None:
     _, truth = arrays(0)
     rng = np.random.default_rng(0)
     for _ in range(50):
@@ -102,7 +105,7 @@ def test_foreground_patches_hold_foreground():
 
 
 @pytest.mark.parametrize("mixing", ["", "cut-mix", "mix-up"])
-def test_any_number_of_workers_gives_equal_batches(stored, mixing):
+def test_any_number_of_workers_gives_equal_batches(stored: Any, mixing: Any) -> None:
     recipe = Recipe((8, 8, 8), batch=2, per_case=2, foreground=0.5, augment=MR, mixing=mixing, seed=7)
     counts = (0, 2) if mixing == "cut-mix" else (0,)
     results = []
@@ -116,7 +119,7 @@ def test_any_number_of_workers_gives_equal_batches(stored, mixing):
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert np.array_equal(a.image, b.image)
-            assert np.array_equal(a.truth, b.truth)
+            assert a.truth is not None and b.truth is not None and np.array_equal(a.truth, b.truth)
             assert (a.cases, a.starts) == (b.cases, b.starts)
     for a, b in zip(results[0][len(later) :], later, strict=True):
         assert np.array_equal(a.image, b.image)
@@ -125,7 +128,7 @@ def test_any_number_of_workers_gives_equal_batches(stored, mixing):
     assert sorted(seen) == sorted([0, 1, 2, 3, 4] * 2)
 
 
-def test_what_does_not_fit_is_said_before(stored):
+def test_what_does_not_fit_is_said_before(stored: Any) -> None:
     recipe = Recipe((8, 8, 8), batch=2)
     with pytest.raises(BudgetError, match="use 1 workers, or a smaller batch"):
         Loader(stored, recipe, 8, available=400 << 20)
@@ -133,17 +136,19 @@ def test_what_does_not_fit_is_said_before(stored):
     assert cost((96, 96, 96), 1, 4, 2, augment=True).peak > cost((96, 96, 96), 1, 4, 0, augment=False).peak
 
 
-def test_a_worker_that_dies_is_one_sentence(stored):
+def test_a_worker_that_dies_is_one_sentence(stored: Any) -> None:
     with Loader(stored, Recipe((8, 8, 8), batch=1, per_case=4), 1) as loader:
         batches = loader.epoch(0)
         next(batches)
+        assert loader._pool is not None
         for process in list(loader._pool._processes.values()):
+            assert process.pid is not None
             os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(BudgetError, match="A loading worker was ended"):
             list(batches)
 
 
-def test_shapes_that_do_not_fit_are_refused(stored):
+def test_shapes_that_do_not_fit_are_refused(stored: Any) -> None:
     with pytest.raises(ParameterError, match="2 spatial axes"):
         Loader(stored, Recipe((8, 8)))
     with pytest.raises(ParameterError, match="one positive size"):
@@ -152,27 +157,28 @@ def test_shapes_that_do_not_fit_are_refused(stored):
         Augment(noise=2.0)
 
 
-def test_warping_by_nothing_changes_nothing_and_bends_with_labels():
+def test_warping_by_nothing_changes_nothing_and_bends_with_labels() -> None:
     image, truth = arrays(3)
     rng = np.random.default_rng(0)
     still = np.column_stack([np.eye(3), np.zeros(3)])
     same, labels = warp(image, truth, still, rng)
     assert np.array_equal(same, image)
-    assert np.array_equal(labels, truth)
+    assert labels is not None and np.array_equal(labels, truth)
     smooth = np.stack([truth.astype(np.float32)] * 2)
     bent, labels = warp(smooth, truth, random_matrix(truth.shape, rng), rng, bend=1.0)
+    assert labels is not None
     assert ((bent[0] > 0.5) == labels.astype(bool)).mean() > 0.97
-    assert not np.array_equal(labels, truth)
+    assert labels is not None and not np.array_equal(labels, truth)
 
 
-def test_a_rotation_keeps_angles_on_uneven_grids():
+def test_a_rotation_keeps_angles_on_uneven_grids() -> None:
     spacing = np.array([3.0, 1.0, 0.5])
-    matrix = random_matrix((9, 9, 9), np.random.default_rng(1), scale=0.0, shift=0.0, spacing=spacing)
+    matrix = random_matrix((9, 9, 9), np.random.default_rng(1), scale=0.0, shift=0.0, spacing=spacing.tolist())
     turn = np.diag(spacing) @ matrix[:, :3] @ np.diag(1 / spacing)  # in mm
     assert np.allclose(turn @ turn.T, np.eye(3))
 
 
-def test_intensity_steps_do_what_they_say():
+def test_intensity_steps_do_what_they_say() -> None:
     image, _ = arrays(2)
     rng = np.random.default_rng(0)
     assert np.allclose(intensity.gamma_changed(image, 1.0), image, atol=1e-5)
@@ -182,7 +188,7 @@ def test_intensity_steps_do_what_they_say():
     assert intensity.blurred(image, 1.0).std() < 0.6 * image.std()
 
 
-def test_artefacts_are_those_of_mr():
+def test_artefacts_are_those_of_mr() -> None:
     plane = np.zeros((1, 64, 64), np.float32)
     plane[0, 26:38, 26:38] = 1.0
     ghost = artefacts.ghosted(plane, 0.5, 2, 0)
@@ -200,18 +206,18 @@ def test_artefacts_are_those_of_mr():
     assert field[0, 26:38, 26:38].std() > 0
 
 
-def test_mixing_keeps_its_shares():
+def test_mixing_keeps_its_shares() -> None:
     images = np.stack([np.full((1, 16, 16), float(k), np.float32) for k in range(6)])
     truths = np.stack([np.full((16, 16), k, np.uint8) for k in range(6)])
     mixed, partner, share = mix_up(images, 0.4, np.random.default_rng(0))
     assert np.allclose(mixed[:, 0, 0, 0], share * np.arange(6) + (1 - share) * partner)
     mixed, labels, partner, share = cut_mix(images, truths, 1.0, np.random.default_rng(0))
-    assert np.array_equal(mixed[:, 0], labels)
+    assert labels is not None and np.array_equal(mixed[:, 0], labels)
     for k in range(6):
         assert np.isclose((labels[k] == k).mean(), share[k]) or partner[k] == k
 
 
-def test_presets_change_pictures_and_keep_them_finite():
+def test_presets_change_pictures_and_keep_them_finite() -> None:
     image, truth = arrays(4, (12, 12, 12), 1)
     for preset in (MR, PHOTO):
         for seed in range(30):
@@ -219,4 +225,4 @@ def test_presets_change_pictures_and_keep_them_finite():
             assert np.isfinite(out).all()
             assert out.dtype == np.float32
             assert out.shape == image.shape
-            assert set(np.unique(labels)) <= {0, 1}
+            assert labels is not None and set(np.unique(labels)) <= {0, 1}

@@ -28,7 +28,7 @@ def head() -> np.ndarray:
 
 def _seen(head: np.ndarray, move: tuple[tuple[float, ...], tuple[float, ...]]) -> np.ndarray:
     """Return the head after a motion: what stood at x stands at the motion of x."""
-    return moved(head, np.linalg.inv(rigid_matrix(*move)), SPACING)
+    return moved(head, np.asarray(np.linalg.inv(rigid_matrix(*move)), np.float64), SPACING)
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -37,7 +37,7 @@ def test_a_known_motion_is_found_within_a_tenth_of_sample_and_degree(head: np.nd
     fixed = head + 14.0 * rng.standard_normal(head.shape)
     moving = 1.2 * _seen(head, move) + 30.0 + 14.0 * rng.standard_normal(head.shape)
     found = rigid_motion(fixed, moving, SPACING)
-    left = np.linalg.inv(rigid_matrix(*move)) @ found.matrix
+    left = np.asarray(np.linalg.inv(rigid_matrix(*move)), np.float64) @ found.matrix
     angle = np.rad2deg(np.arccos(np.clip((np.trace(left[:3, :3]) - 1) / 2, -1, 1)))
     assert angle < 0.02 and np.abs(left[:3, 3] / SPACING).max() < 0.001
 
@@ -59,7 +59,8 @@ def test_a_series_is_brought_back_and_each_motion_told(head: np.ndarray) -> None
 def test_a_turned_picture_is_turned_back() -> None:
     plane = gaussian(np.asarray(brain_mr(noise=0.0).clean.array, float)[32], [0.7] * 2)
     move = rigid_matrix((0.06,), (1.5, -2.5))
-    found = rigid_motion(plane, moved(plane, np.linalg.inv(move), (2.25, 2.25)), (2.25, 2.25))
+    back = np.asarray(np.linalg.inv(move), np.float64)
+    found = rigid_motion(plane, moved(plane, back, (2.25, 2.25)), (2.25, 2.25))
     np.testing.assert_allclose(found.matrix, move, atol=0.01)
 
 

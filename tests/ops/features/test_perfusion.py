@@ -57,7 +57,7 @@ def test_maps_hold_what_the_table_is_the_median_of(model: str, monkeypatch: pyte
     image, region = series()
     noise = 0.002 * np.random.default_rng(1).standard_normal(image.shape)
     image = image.replace(array=np.asarray(image.array) + noise)
-    operation = Perfusion(artery="artery", model=model, hematocrit=0.4)  # type: ignore[arg-type]  # one of the four names
+    operation = Perfusion(artery="artery", model=model, hematocrit=0.4)
     table, maps = operation(image, region), operation.maps(image, region)
     assert maps.dims == ("c", "y", "x") and maps.geometry == image.geometry and maps.channels is not None
     lesion = np.asarray(region.array) == 2

@@ -298,7 +298,8 @@ def test_image_types_share_the_mask_that_the_range_left_and_the_interpolated_gri
 def test_the_image_itself_can_be_left_out_but_its_form_stays() -> None:
     found = by_tag(Radiomics(responses={"original": False, "wavelet": "haar"})(*pair(*lesion())))
     assert {t.split("_")[0] for t in found} == {"morph", *(f"wavelet-{a}{b}{c}" for a in "LH" for b in "LH" for c in "LH")}
-    flat = by_tag(Radiomics(responses={"wavelet": "haar", "log": [3]})(*(x for x in pair(*(part[7] for part in lesion())))))
+    array, mask = lesion()
+    flat = by_tag(Radiomics(responses={"wavelet": "haar", "log": [3]})(*pair(array[7], mask[7])))
     assert {t.split("_")[0] for t in flat if "wave" in t} == {f"wavelet-{a}{b}" for a in "LH" for b in "LH"}
     assert "log-sigma-3-mm-2D_stat_mean" in flat
 

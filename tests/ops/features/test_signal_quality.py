@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ TIME = np.arange(int(40 * RATE)) / RATE
 NOISE = np.random.default_rng(4).standard_normal(TIME.size)
 
 
-def quality(samples: np.ndarray, **parameters: float):
+def quality(samples: np.ndarray, **parameters: float) -> Any:
     return SignalQuality(**parameters)(Signal(samples[None], RATE, ("Pz",), "uV"))
 
 
