@@ -101,7 +101,14 @@ def write_series(
     who = _identity(image, identity)
     base = _base(image, kind, who, description, body_part, series_number, patient_position, inverted, pet)
     planes, addresses = _planes(image, kind)
-    target = make_folder(folder)
+    paths, instances = _files(image, kind, base, planes, addresses, make_folder(folder))
+    return WrittenSeries(paths, _learnt(who, kind, base, instances))
+
+
+def _files(
+    image: Image, kind: str, base: Dataset, planes: list[Stored], addresses: list[tuple[int, int]], target: Path
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Write one file for each plane; return the files and the UIDs of their objects."""
     paths, instances = [], []
     for k, (plane, address) in enumerate(zip(planes, addresses, strict=True)):
         dataset = Dataset()
@@ -113,6 +120,11 @@ def write_series(
         save(dataset, path)
         paths.append(path)
         instances.append(str(dataset.SOPInstanceUID))
+    return tuple(paths), instances
+
+
+def _learnt(who: Mapping[str, Any], kind: str, base: Dataset, instances: list[str]) -> dict[str, Any]:
+    """Return what a reader of the series learns of person, study and files."""
     found = {
         **who,
         "SOPClassUID": SOP_CLASSES[kind],
@@ -122,7 +134,7 @@ def write_series(
     }
     if "FrameOfReferenceUID" in base:
         found["FrameOfReferenceUID"] = str(base.FrameOfReferenceUID)
-    return WrittenSeries(tuple(paths), found)
+    return found
 
 
 def _identity(image: Image, identity: Mapping[str, Any] | None) -> dict[str, Any]:
