@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -342,8 +342,7 @@ def main(arguments: list[str] | None = None) -> None:
     from isocenter.core import errors
 
     try:
-        result: Any = app(args=arguments, standalone_mode=False)
-        sys.exit(result if isinstance(result, int) else 0)
+        sys.exit(result if isinstance(result := app(args=arguments, standalone_mode=False), int) else 0)
     except errors.IsocenterError as error:
         _say(str(error))
         sys.exit(_exit_code(error))
