@@ -51,6 +51,7 @@ def test_every_command_on_a_page_exists() -> None:
     from isocenter.cli.main import app
 
     verbs = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    verbs |= {str(group.name) for group in app.registered_groups}
     for page in PAGES:
         for text in (t for language, t in fenced(page) if language in ("", "sh")):
             for verb in re.findall(r"^isocenter (\w+)", text, flags=re.M):

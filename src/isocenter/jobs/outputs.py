@@ -107,6 +107,8 @@ def write_overlays(outputs: Outputs, study: Study, image_slot: str, slots: Seque
     from isocenter.view.montage import montage
 
     image = study[image_slot]
+    if not isinstance(image, Image):
+        return  # nothing of a signal is outlined
     flat = image.at(t=0) if "t" in image.dims else image
     for slot in slots:
         labels = study.labels.get(slot)
