@@ -118,5 +118,42 @@ def test_the_command_line_says_what_was_set_aside(tmp_path: Path, capsys: pytest
         main(["convert", str(source), str(tmp_path / "again"), "--layout", "monai"])
     assert left.value.code == 1 and "set aside brain_1.nii.gz" in capsys.readouterr().out
     with pytest.raises(SystemExit) as left:
-        main(["convert", str(source), str(tmp_path / "third"), "--layout", "bids"])
+        main(["convert", str(source), str(tmp_path / "third"), "--layout", "kitti"])
     assert left.value.code == 2
+
+
+def test_a_derivative_after_bids(tmp_path: Path) -> None:
+    source, target = cohort(tmp_path / "source"), tmp_path / "out"
+    lines = convert_cohort(source, target, "bids")
+    assert "3 subjects" in lines[0] and len(lines) == 1
+    facts = json.loads((target / "dataset_description.json").read_text())
+    assert facts["DatasetType"] == "derivative" and facts["GeneratedBy"][0]["Name"] == "isocenter"
+    assert sorted(p.name for p in target.iterdir()) == ["dataset_description.json", "sub-brain0", "sub-brain1", "sub-brain2"]
+    for path in target.rglob("*.nii.gz"):
+        assert path.with_name(path.name.removesuffix(".nii.gz") + ".json").is_file(), path.name
+    (names,) = (target / "sub-brain0").rglob("*_dseg.tsv")
+    assert names.read_text().splitlines() == ["index\tname", "0\tbackground", "1\tedema", "2\tcore"]
+    one = held(source)
+    studies = [door.load_case(case) for case in door.cases(door.inspect(target))]
+    assert len(studies) == 3 and all(v.geometry.matches(GRID) for study in studies for v in study.images.values())
+    assert sum(bool(study.labels) for study in studies) == 2, "labels are found beside their images again"
+    images = {p.name: np.asarray(iso.read(p).array) for p in (target / "sub-brain1").rglob("*.nii.gz") if "dseg" not in p.name}
+    wanted = list(one["brain_1"][0].values())
+    assert len(images) == 2 and all(any(np.array_equal(a, b) for b in wanted) for a in images.values())
+
+
+def test_overlapping_labels_become_one_mask_each(tmp_path: Path) -> None:
+    from isocenter.core.labels import MaskStack, Segment
+    from isocenter.io.layouts.write_bids import BidsWriter
+
+    image = iso.Image(np.zeros(GRID.shape, np.int16), ("z", "y", "x"), GRID, modality="CT")
+    masks = np.zeros((2, *GRID.shape), bool)
+    masks[0, 1:3], masks[1, 2:4] = True, True
+    stack = MaskStack(masks, ("z", "y", "x"), GRID, (Segment(1, "lung left"), Segment(2, "tumour")))
+    writer = BidsWriter(tmp_path, "study")
+    written = writer.add("case 1", {"image": image}, {"rois": stack})
+    names = sorted(p.name for p in written if p.name.endswith(".nii.gz"))
+    assert names == ["sub-case1_ct.nii.gz", "sub-case1_desc-roislungleft_mask.nii.gz", "sub-case1_desc-roistumour_mask.nii.gz"]
+    with pytest.raises(IsocenterError, match="no other case has"):
+        writer.add("case-1", {"image": image}, {})
+    assert np.array_equal(np.asarray(iso.read_labels(tmp_path / "sub-case1" / "ct" / names[2]).array) > 0, masks[1])

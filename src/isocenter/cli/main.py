@@ -211,7 +211,7 @@ def convert(
     modality: Annotated[
         str | None, typer.Option(help="CT, MR, PT ...: where the format does not say it (DICOM needs it).")
     ] = None,
-    layout: Annotated[str | None, typer.Option(help="nnunet or monai: write all cases of INPUT as one data set.")] = None,
+    layout: Annotated[str | None, typer.Option(help="nnunet, monai or bids: write all cases of INPUT as one data set.")] = None,
 ) -> None:
     """Convert between formats; values, geometry, left and right stay what they are."""
     from isocenter.cli import show

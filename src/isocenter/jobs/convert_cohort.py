@@ -1,4 +1,4 @@
-"""Convert a cohort into the layout of a data set: nnU-Net's or MONAI's."""
+"""Convert a cohort into the layout of a data set: nnU-Net's, MONAI's, or a derivative after BIDS."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
 from isocenter.core.study import Study
 from isocenter.io import door
+from isocenter.io.layouts.write_bids import BidsWriter
 from isocenter.io.layouts.write_dataset import CASE, DatasetWriter, require_empty
 from isocenter.jobs.options import parse_repair
 
 __all__ = ["LAYOUTS", "convert_cohort"]
 
-LAYOUTS = ("nnunet", "monai")
+LAYOUTS = ("nnunet", "monai", "bids")
 
 
 def convert_cohort(source: Path | str, target: Path | str, layout: str, repair: str | None = None) -> list[str]:
@@ -34,7 +35,7 @@ def convert_cohort(source: Path | str, target: Path | str, layout: str, repair: 
     target
         A new or empty folder.
     layout
-        ``nnunet`` or ``monai``.
+        ``nnunet``, ``monai``, or ``bids``: there every image and every label map of a case is kept as a file of its own.
     repair
         ``interpolate`` or ``nearest`` for missing slices.
 
@@ -52,6 +53,8 @@ def convert_cohort(source: Path | str, target: Path | str, layout: str, repair: 
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"Layout '{layout}': expected one of {', '.join(LAYOUTS)}.")
+    if layout == "bids":
+        return _as_bids(Path(source), Path(target), repair)
     kind: Literal["nnunet", "monai"] = "nnunet" if layout == "nnunet" else "monai"
     inventory = door.inspect(source, repair=parse_repair(repair))
     cases = door.cases(inventory)
@@ -74,6 +77,26 @@ def convert_cohort(source: Path | str, target: Path | str, layout: str, repair: 
         raise ContentError(f"No case of '{source}' fits the layout {layout}: {aside[0] if aside else 'it holds none'}")
     path = writer.finish()
     return [f"wrote {len(writer.rows['training'])} cases with labels and {len(writer.rows['test'])} without: {path}", *aside]
+
+
+def _as_bids(source: Path, target: Path, repair: str | None) -> list[str]:
+    """Write every case of an input as a derivative data set, and return what was written and what was set aside."""
+    inventory = door.inspect(source, repair=parse_repair(repair))
+    aside = [f"set aside {refusal.path.name}: {refusal.reason}" for refusal in inventory.refusals]
+    writer = BidsWriter(require_empty(target), source.name)
+    count = 0
+    for case in door.cases(inventory):
+        try:
+            study = door.load_case(case)
+            if not study.images:
+                raise ContentError("It holds no image: expected one or more.")
+            writer.add(_name(case), study.images, study.labels)
+            count += 1
+        except IsocenterError as error:
+            aside.append(f"set aside {case.pseudonym}: {error}")
+    if not count:
+        raise ContentError(f"No case of '{source}' can be written: {aside[0] if aside else 'it holds none'}")
+    return [f"wrote {count} subjects: {writer.begin()}", *aside]
 
 
 def _common(cases: Sequence[door.Case]) -> list[str]:
