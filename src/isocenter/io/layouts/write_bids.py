@@ -128,7 +128,7 @@ def _parts(stem: Path, value: LabelMap | MaskStack) -> list[tuple[Path, LabelMap
     if isinstance(value, LabelMap):
         rows = [(segment.value, " ".join(segment.name.split())) for segment in value.segments]
         return [(Path(f"{stem}_dseg"), value, [(0, "background"), *rows])]
-    found = []
+    found: list[tuple[Path, LabelMap, Sequence[tuple[int, str]]]] = []
     dims = tuple(d for d in value.dims if d in "tzyx")
     for k, segment in enumerate(value.segments):
         mask = np.asarray(value.array[k]).astype(np.uint8)
