@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from isocenter.core.errors import ContentError, GeometryError
+from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.ops.correct.bias_field import BiasField
@@ -58,7 +58,6 @@ def test_constant_and_refusals() -> None:
     affine = Geometry.regular((8, 8, 8), 2.0).affine.copy()
     affine[1, 0] = 0.8
     tilted = Image(np.random.default_rng(0).random((8, 8, 8)), ("z", "y", "x"), Geometry((8, 8, 8), affine))
-    with pytest.raises(GeometryError, match="sheared by"):
-        BiasField()(tilted)
+    assert np.isfinite(BiasField()(tilted).array).all()  # a smooth field needs no right angles
     with pytest.raises(ContentError, match="no pixel size"):
         BiasField()(Image(np.ones((8, 8)), ("y", "x"), Geometry.pixels((8, 8))))

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from isocenter.core.families import Filter
 from isocenter.core.operation import Context
-from isocenter.kernels.finite import require_finite
+from isocenter.kernels.finite import require_finite, three_axes
+from isocenter.kernels.lattice import gains
+from isocenter.kernels.n4 import bias_lattice
 from isocenter.kernels.otsu import otsu
-from isocenter.ops._itk import bias_field
 
 __all__ = ["BiasField"]
 
@@ -47,7 +48,7 @@ class BiasField(Filter):
     bytes_per_sample: ClassVar[float] = 24.0
     sampling_tolerance: ClassVar[float] = 0.3  # one blob in the dark is no anatomy to tell a field from
 
-    resolution: float = Field(8.0, gt=0)
+    resolution: float = Field(4.0, gt=0)
     spacing: float = Field(200.0, gt=0)
     levels: int = Field(4, ge=1, le=8)
     iterations: int = Field(50, ge=1, le=1000)
@@ -75,14 +76,17 @@ class BiasField(Filter):
 
     def _field(self, values: Any, head: Any, context: Context) -> Any:
         shape, spacing = values.shape, context.spacing
-        field = bias_field(
-            values,
-            head,
-            context.geometry,
-            factors=[min(max(1, round(self.resolution / s)), max(1, n // 4)) for n, s in zip(shape, spacing, strict=True)],
-            points=[max(4, int(np.ceil(n * s / self.spacing)) + 3) for n, s in zip(shape, spacing, strict=True)],
-            iterations=[self.iterations] * self.levels,
+        factors = [min(max(1, round(self.resolution / s)), max(1, n // 4)) for n, s in zip(shape, spacing, strict=True)]
+        spans = [max(1, int(np.ceil(n * s / self.spacing))) for n, s in zip(shape, spacing, strict=True)]
+        more = 3 - len(shape)
+        volume = three_axes(values)
+        lattice = bias_lattice(
+            volume,
+            three_axes(head),
+            factors=[1] * more + factors,
+            spans=[1] * more + spans,
+            levels=self.levels,
+            iterations=self.iterations,
             convergence=self.convergence,
-            who=self.name,
         )
-        return np.where(np.isfinite(field) & (field > 1e-3), field, np.float32(1.0))
+        return gains(lattice, volume.shape, context.threads).reshape(shape)
