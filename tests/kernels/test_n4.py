@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -10,7 +12,7 @@ from scipy.interpolate import BSpline
 from isocenter.kernels.lattice import basis, gains, refine
 from isocenter.kernels.n4 import bias_lattice
 
-SETTINGS = {"factors": (2, 2, 2), "spans": (1, 1, 1), "levels": 3, "iterations": 30, "convergence": 1e-3}
+SETTINGS: dict[str, Any] = {"factors": (2, 2, 2), "spans": (1, 1, 1), "levels": 3, "iterations": 30, "convergence": 1e-3}
 
 
 def dense(lattice: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
