@@ -12,6 +12,7 @@ from typing import Any
 from isocenter._version import __version__
 from isocenter.core.errors import MissingInputError, ParameterError
 from isocenter.io import atomic, table
+from isocenter.jobs.learn_package import package_of
 from isocenter.jobs.learn_report import learn_report
 from isocenter.jobs.learn_tables import tables_of
 from isocenter.jobs.learn_words import latex, methods
@@ -196,7 +197,7 @@ def _written(found: Any, root: Path, seconds: float, options: LearnOptions) -> L
     for name, (text, how) in texts.items():
         atomic.write_text(root / name, text)
         files[name] = lineage.FileOf(how=how)
-    package = _package(found, root)
+    package = package_of(found, root / "model.isocenter")
     files[package.relative_to(root).as_posix()] = lineage.FileOf(how="model package")
     report = learn_report(found, package.name)
     for name, data in (("report.html", html(report)), ("report.pdf", pdf(report))):
@@ -209,9 +210,3 @@ def _written(found: Any, root: Path, seconds: float, options: LearnOptions) -> L
     atomic.write_text(root / "run.json", json.dumps(run, indent=1) + "\n")
     scores = {k: float(v) for k, v in found.proof.scores.items()}
     return Learned(root, root / "report.html", package, report.summary, found.aside, scores, seconds)
-
-
-def _package(found: Any, root: Path) -> Path:
-    from isocenter.jobs.learn_package import package_of
-
-    return package_of(found, root / "model.isocenter")

@@ -94,12 +94,11 @@ class BidsWriter:
         kind = next((_datatype(image) for image in images.values()), "anat")
         for slot, image in images.items():
             suffix = SUFFIXES.get(slot.lower(), "ct" if image.modality == "CT" else _word(slot))
-            written += self._put(folder / _datatype(image) / f"sub-{label}_{suffix}", image, {"SkullStripped": False})
+            written += self._put(folder / _datatype(image) / f"sub-{label}_{suffix}", image, _known(image))
         for slot, value in labels.items():
             stem = folder / kind / f"sub-{label}_desc-{_word(slot)}"
             for name, part, rows in _parts(stem, value):
-                facts: dict[str, Any] = {"Type": "ROI", "Manual": False, "Sources": [f"bids:raw:sub-{label}"]}
-                written += self._put(name, part, facts)
+                written += self._put(name, part, {"Type": "ROI"})
                 if rows:
                     path = Path(f"{name}.tsv")
                     atomic.write_text(path, "index\tname\n" + "".join(f"{index}\t{text}\n" for index, text in rows))
@@ -112,6 +111,12 @@ class BidsWriter:
         nifti.write(value, picture)
         atomic.write_text(side, json.dumps(dict(facts), indent=1, sort_keys=True) + "\n")
         return [picture, side]
+
+
+def _known(image: Image) -> dict[str, str]:
+    """Return what the sidecar may say of an image: what is known of it, and nothing that the specification would like to hear."""
+    facts = {"Modality": image.modality, "Units": image.quantity}
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def _datatype(image: Image) -> str:
