@@ -46,6 +46,8 @@ class LearnOptions:
         Learner whose score is the result; None takes the usual one.
     baselines
         Learners that it is compared with, the floor first; None takes the usual ones.
+    minutes
+        Most minutes on the nominal machine that all networks of the run may be trained together; 0 trains none.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class LearnOptions:
     harmonise: bool = False
     primary: str | None = None
     baselines: tuple[str, ...] | None = None
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""What a training step takes: memory counted without computing, time by taking one step on zeros."""
+"""What a training step takes: memory and arithmetic counted without computing, time by taking one step on zeros.
+
+How long a training is follows from its arithmetic and a nominal machine, never from a clock: the same budget gives the same plan on
+every machine, and so the same network. The clock is asked for the forecast that is shown, and for nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from isocenter import nets
 from isocenter.learn.train.settings import FitSettings
 
-__all__ = ["step_seconds", "training_bytes"]
+__all__ = ["NOMINAL_RATE", "nominal_seconds", "step_seconds", "training_bytes"]
+
+#: Operations (multiplications and additions) a second of the nominal machine: about two cores without an accelerator.
+NOMINAL_RATE = 60e9
 
 
 def training_bytes(network: str, parameters: Mapping[str, Any], shape: Sequence[int]) -> int:
@@ -39,6 +47,24 @@ def training_bytes(network: str, parameters: Mapping[str, Any], shape: Sequence[
     net(image)
     weights = sum(4 * p.numel() for p in net.parameters())
     return 4 * weights + int(1.5 * kept[0]) + 4 * image.numel()  # the gradients of two layers stand beside the activations
+
+
+def nominal_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence[int]) -> float:
+    """Return the seconds of one training step on the nominal machine: forward once, backward twice as much.
+
+    Parameters
+    ----------
+    network, parameters
+        Name in `isocenter.nets` and its parameters.
+    shape
+        (batch, channels, *spatial) of the input.
+    """
+    with torch.device("meta"):
+        net = nets.build(network, **parameters).train()
+        image = torch.empty(tuple(shape))
+    with FlopCounterMode(display=False) as counter:
+        net(image)
+    return 3.0 * counter.get_total_flops() / NOMINAL_RATE
 
 
 def step_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence[int], settings: FitSettings) -> float:

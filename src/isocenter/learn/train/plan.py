@@ -33,7 +33,8 @@ class Budget:
     Parameters
     ----------
     seconds
-        Wall time on this machine; None trains `epochs` epochs however long they take.
+        Time on the nominal machine (`cost.NOMINAL_RATE`), so that a budget means the same training everywhere; None trains `epochs`
+        epochs however long they take.
     memory
         Bytes of the network, its gradients and activations.
     epochs
@@ -138,7 +139,7 @@ class Plan:
 
 
 def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSettings | None = None) -> Plan:
-    """Return a plan for a cohort within a budget; the time of a training step is measured here.
+    """Return a plan for a cohort within a budget; what it will take here is forecast from one step, and changes nothing in it.
 
     Parameters
     ----------
@@ -167,12 +168,14 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
             continue
         if budget.seconds is None:
             return plan
-        second = cost.step_seconds(plan.network, parameters, (batch, found.channels, *patch), settings)
+        shape = (batch, found.channels, *patch)
+        second = cost.nominal_seconds(plan.network, parameters, shape)
         if second * 200 > budget.seconds and features > 8:
             features //= 2
             continue
-        epochs = int(min(max(budget.seconds / (1.15 * second * steps), 1), budget.epochs))
-        return replace(plan, settings=replace(settings, epochs=epochs), seconds=float(f"{1.15 * second * steps * epochs:.3g}"))
+        epochs = int(min(max(budget.seconds / (second * steps), 1), budget.epochs))
+        here = 1.15 * cost.step_seconds(plan.network, parameters, shape, settings) * steps * epochs  # loading and validation
+        return replace(plan, settings=replace(settings, epochs=epochs), seconds=float(f"{here:.3g}"))
 
 
 def target_spacing(found: Fingerprint) -> tuple[float, ...]:
