@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from isocenter.pipeline import lineage
 from isocenter.view.html import html
 from isocenter.view.pdf import pdf
 
-__all__ = ["LearnOptions", "Learned", "learn", "parse_columns"]
+__all__ = ["LearnOptions", "Learned", "learn", "learn_table", "parse_columns"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,7 +48,8 @@ class LearnOptions:
     baselines
         Learners that it is compared with, the floor first; None takes the usual ones.
     minutes
-        Most minutes on the nominal machine that all networks of the run may be trained together; 0 trains none.
+        Most minutes on the nominal machine that all networks of the run may be trained together; 0 trains none, None
+        leaves it to the task.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class LearnOptions:
     harmonise: bool = False
     primary: str | None = None
     baselines: tuple[str, ...] | None = None
-    minutes: float = 0.0
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,6 @@ def learn(
         With one sentence for each bad row of the table.
     """
     from isocenter.learn.data.table import from_csv
-    from isocenter.learn.study import BASELINES, PRIMARY, StudyOptions, study
 
     options = options or LearnOptions()
     if not Path(labels).is_file():
@@ -167,18 +168,50 @@ def learn(
     started = time.monotonic()
     with Lock(Path(out)):
         cohort = from_csv(root, labels, columns=options.columns, leave_out=options.leave_out)
-        chosen = StudyOptions(
-            folds=options.folds,
-            seed=options.seed,
-            primary=options.primary or PRIMARY,
-            baselines=options.baselines or BASELINES,
-            harmonise=options.harmonise,
-            accept_leak=options.accept_leak,
-        )
-        found = study(cohort, chosen, progress)
-        if progress is not None:
-            progress("writing", 0, 1)
-        return _written(found, Path(out), time.monotonic() - started, options)
+        return _job(cohort.task)(cohort, Path(out), options, started, progress)
+
+
+#: Task -> (module, function) of its job; what is not here learns classes and numbers. A job is called with the cohort, the folder for the
+#: results, the options, when it started (`time.monotonic`) and what to tell of its progress.
+_JOBS: dict[str, tuple[str, str]] = {}
+
+
+def _job(task: str) -> Callable[[Any, Path, LearnOptions, float, Progress | None], Learned]:
+    module, name = _JOBS.get(task, ("isocenter.jobs.learn", "learn_table"))
+    job: Callable[[Any, Path, LearnOptions, float, Progress | None], Learned] = getattr(importlib.import_module(module), name)
+    return job
+
+
+def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, progress: Progress | None) -> Learned:
+    """Learn classes or numbers; what `learn` does for a cohort of them.
+
+    Parameters
+    ----------
+    cohort
+        For classification or regression.
+    out
+        Folder for the results.
+    options
+        What the user chose.
+    started
+        When the run began, as `time.monotonic` tells it.
+    progress
+        Told what is done.
+    """
+    from isocenter.learn.study import BASELINES, PRIMARY, StudyOptions, study
+
+    chosen = StudyOptions(
+        folds=options.folds,
+        seed=options.seed,
+        primary=options.primary or PRIMARY,
+        baselines=options.baselines or BASELINES,
+        harmonise=options.harmonise,
+        accept_leak=options.accept_leak,
+    )
+    found = study(cohort, chosen, progress)
+    if progress is not None:
+        progress("writing", 0, 1)
+    return _written(found, out, time.monotonic() - started, options)
 
 
 def _written(found: Any, root: Path, seconds: float, options: LearnOptions) -> Learned:
