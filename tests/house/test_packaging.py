@@ -65,7 +65,7 @@ def test_the_command_line_is_an_entry_point(wheel: zipfile.ZipFile) -> None:
 
 def test_the_core_brings_no_torch() -> None:
     names = {plain(r) for r in PROJECT["dependencies"]}
-    assert not names & {"torch", "monai", "django", "vtk", "pyvista", "scikit-learn", "av", "openslide-python"}
+    assert not names & {"torch", "monai", "django", "vtk", "pyvista", "scikit-learn", "simpleitk", "av", "openslide-python"}
     assert "torch" in {plain(r) for r in EXTRAS["deep"]}
 
 

@@ -50,7 +50,7 @@ FORMAT = "isocenter lineage 1"
 NAME = "lineage.json"
 #: Distributions whose version may change a result.
 _LIBRARIES = (
-    "numpy", "scipy", "scikit-image", "scikit-learn", "numba", "SimpleITK", "pydicom", "highdicom", "nibabel", "tifffile", "Pillow",
+    "numpy", "scipy", "scikit-image", "scikit-learn", "numba", "pydicom", "highdicom", "nibabel", "tifffile", "Pillow",
     "imagecodecs", "python-gdcm", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "connected-components-3d", "edt",
     "fill-voids", "trimesh", "torch", "monai",
 )  # fmt: skip
