@@ -90,6 +90,16 @@ def test_windows_cover_everything_within_bounds(length: int, window: int, overla
     assert found == sorted(set(found))
 
 
+def test_foreground_is_decided_before_its_classes() -> None:
+    chances = np.array([[0.45, 0.3, 0.25], [0.6, 0.3, 0.1], [0.5, 0.2, 0.3], [0.1, 0.2, 0.7]], np.float32)
+    data = chances.T[:, :, None].repeat(2, axis=2)
+    for decide, expected in (("greatest", [0, 0, 0, 2]), ("foreground", [1, 0, 2, 2])):
+        found = predict_labels(data, lambda batch: batch, (4, 2), decide=decide)  # type: ignore[arg-type]  # a list of literals
+        assert found[:, 0].tolist() == expected, decide
+    with pytest.raises(ParameterError, match="expected one of greatest, foreground"):
+        predict_labels(data, lambda batch: batch, (4, 2), decide="first")  # type: ignore[arg-type]  # that is the point
+
+
 def test_what_is_wrong_is_said() -> None:
     data = np.zeros((1, 8, 8), np.float32)
     with pytest.raises(ParameterError, match="one size per axis"):

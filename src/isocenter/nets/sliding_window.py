@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,12 @@ from torch import Tensor
 
 from isocenter.core.errors import ContentError, ParameterError
 
-__all__ = ["accumulator_bytes", "importance", "predict_labels", "predict_slabs", "starts"]
+__all__ = ["Decision", "accumulator_bytes", "importance", "predict_labels", "predict_slabs", "starts"]
 
 #: Maps a batch of windows (batch, channels, *window) to scores (batch, classes, *window).
 Network = Callable[[Tensor], Tensor]
+#: How a sample's class follows from its scores; see `predict_labels`.
+Decision = Literal["greatest", "foreground"]
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
@@ -176,16 +178,28 @@ def predict_labels(
     weighted: bool = True,
     device: str | torch.device = "cpu",
     transform: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
+    decide: Decision = "greatest",
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Return the class of greatest score at every sample, shape `spatial`; uint8 up to 256 classes, else uint16.
+    """Return the class of every sample, shape `spatial`; uint8 up to 256 classes, else uint16.
 
-    Parameters are those of `predict_slabs`.
+    Parameters
+    ----------
+    image, network, window, overlap, batch, weighted, device, transform
+        As of `predict_slabs`.
+    decide
+        ``greatest``: the class of greatest score. ``foreground``: a sample is background only where the score of class 0 exceeds the sum
+        of all others, else the greatest of the others; the network must give probabilities then. It keeps what is surely something but
+        not surely which, as where neighbouring classes of one organ share a border.
 
     Raises
     ------
     ContentError
         If the network gives scores that are not finite.
+    ParameterError
+        If the windows or the decision are none.
     """
+    if decide not in get_args(Decision):
+        raise ParameterError(f"Decision '{decide}' of labels: expected one of {', '.join(get_args(Decision))}.")
     labels: npt.NDArray[Any] = np.zeros(image.shape[1:], np.uint8)
     slabs = predict_slabs(
         image,
@@ -210,8 +224,18 @@ def predict_labels(
                     f"The network's scores are not finite in row {first + row} of the image: "
                     "expected finite numbers; look for a damaged weight file or an input far outside the training range."
                 )
-            target[first + row] = (decided[1] > decided[0]) if len(decided) == 2 else decided.argmax(axis=0)
+            target[first + row] = _classes(decided, decide)
     return labels
+
+
+def _classes(scores: npt.NDArray[np.float32], decide: Decision) -> npt.NDArray[Any]:
+    """Return the class of each sample from scores (classes, ...)."""
+    if decide == "foreground":
+        others = scores[1:]
+        found = others.argmax(axis=0) + 1
+        found[scores[0] > others.sum(axis=0)] = 0
+        return found
+    return scores[1] > scores[0] if len(scores) == 2 else scores.argmax(axis=0)
 
 
 @dataclass

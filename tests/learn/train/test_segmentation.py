@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.errors import ContentError, ParameterError, SpecError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
@@ -17,7 +17,7 @@ from isocenter.learn.train.ensemble import joined_segmenters
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.patches import Patches
 from isocenter.learn.train.plan import Budget, Plan, make_plan
-from isocenter.learn.train.segmentation import dice_by_class, read_segmenter, train_segmenter
+from isocenter.learn.train.segmentation import dice_by_class, labels_of, read_segmenter, train_segmenter
 from isocenter.learn.train.settings import FitSettings
 
 
@@ -94,6 +94,22 @@ def test_what_a_segmenter_refuses(pairs: list[tuple[Image, LabelMap]], plan: Pla
         trained.save(tmp_path)
         (tmp_path / "weights-1.safetensors").unlink()
         read_segmenter(tmp_path)
+
+
+def test_the_decision_is_part_of_the_plan_and_old_plans_still_load(plan: Plan) -> None:
+    old = plan.to_dict()
+    assert old.pop("decide") == "greatest"
+    assert Plan.from_dict(old) == Plan.from_dict(plan.to_dict())
+    assert Plan.from_dict({**old, "decide": "foreground"}).decide == "foreground"
+    with pytest.raises(SpecError, match="greatest, foreground"):
+        Plan.from_dict({**old, "decide": "first"})
+    both = replace(plan, segments=({"value": 1, "name": "a"}, {"value": 2, "name": "b"}), settings=FitSettings())
+    data = np.zeros((1, 32, 32), np.float32)
+    logits = torch.tensor([0.45, 0.3, 0.25]).log().reshape(1, 3, 1, 1)
+    net = torch.nn.Module()
+    net.forward = lambda batch: logits.expand(len(batch), 3, *batch.shape[2:])
+    assert (labels_of(data, [net], both) == 0).all()
+    assert (labels_of(data, [net], replace(both, decide="foreground")) == 1).all(), "scores are made probabilities first"
 
 
 def test_patches_depend_on_their_step_alone_and_keep_image_and_labels_together() -> None:

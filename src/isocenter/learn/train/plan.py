@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from isocenter.io.atomic import write_bytes
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import Fingerprint
 from isocenter.learn.train.settings import FitSettings
+from isocenter.nets.sliding_window import Decision
 from isocenter.pipeline import yaml
 
 __all__ = ["Budget", "Plan", "make_plan", "read_plan", "write_plan"]
@@ -82,6 +83,9 @@ class Plan:
         Of the engine.
     seconds, memory
         What the training is expected to take (None: not measured).
+    decide
+        How a sample's class follows from the scores: ``greatest``, or ``foreground`` (background only where it outweighs all classes
+        together); see `nets.sliding_window.predict_labels`.
     """
 
     network: str
@@ -99,6 +103,7 @@ class Plan:
     settings: FitSettings = field(default_factory=FitSettings)
     seconds: float | None = None
     memory: int | None = None
+    decide: Decision = "greatest"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for YAML."""
@@ -115,6 +120,8 @@ class Plan:
             If keys are missing or unknown.
         """
         values = dict(data)
+        if values.get("decide", "greatest") not in get_args(Decision):
+            raise SpecError(f"has decide '{values['decide']}'; expected one of {', '.join(get_args(Decision))}", source)
         try:
             values["settings"] = FitSettings(**values.get("settings", {}))
             for key in ("patch", "intensity", "segments"):

@@ -187,6 +187,7 @@ def labels_of(
     """Return class indices of prepared samples (channels, *spatial): windows, networks and mirrored copies averaged."""
     window = _window(data.shape[1:], plan)
     half = plan.settings.precision == "bfloat16"
+    chances = len(networks) > 1 or plan.decide == "foreground"
 
     def scores(batch: Tensor) -> Tensor:
         if batch.ndim == 4 and plan.settings.channels_last:
@@ -198,13 +199,13 @@ def labels_of(
                     turned = [a + 2 for a in axes]
                     found = net(batch.flip(turned) if turned else batch).float()
                     found = found.flip(turned) if turned else found
-                    if len(networks) > 1:
+                    if chances:
                         found = found.softmax(1)
                     total = found if total is None else total + found
         assert total is not None
         return total
 
-    return predict_labels(data, scores, window, overlap=plan.overlap)
+    return predict_labels(data, scores, window, overlap=plan.overlap, decide=plan.decide)
 
 
 def dice_by_class(prediction: npt.NDArray[Any], truth: npt.NDArray[Any], classes: int) -> list[float]:
