@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from isocenter.cli import show
 from isocenter.core.errors import ParameterError
 
-__all__ = ["run_labels"]
+__all__ = ["LabelsAsked", "run_labels"]
 
 
-def run_labels(
-    inputs: Sequence[Path],
-    labels: Path,
-    out: Path,
-    column: Sequence[str] | None,
-    leave_out: Sequence[str] | None,
-    accept_leak: str | None,
-    folds: int,
-    seed: int,
-    harmonise: bool,
-    learner: str | None,
-    json: bool,
-) -> int:
+@dataclass(frozen=True)
+class LabelsAsked:
+    """What was asked of ``run --labels``, as of `jobs.learn.LearnOptions`; columns still as ``ROLE=COLUMN``."""
+
+    column: Sequence[str]
+    leave_out: Sequence[str]
+    accept_leak: str | None
+    folds: int
+    seed: int
+    harmonise: bool
+    learner: str | None
+    minutes: float | None
+
+
+def run_labels(inputs: Sequence[Path], labels: Path, out: Path, asked: LabelsAsked, json: bool) -> int:
     """Learn, show what was found, and return the exit code.
 
     Parameters
@@ -32,8 +35,8 @@ def run_labels(
         One folder.
     labels, out
         The table, and where the results go.
-    column, leave_out, accept_leak, folds, seed, harmonise, learner
-        As of `jobs.learn.LearnOptions`.
+    asked
+        What the user chose.
     json
         Print plain values instead of words.
     """
@@ -41,7 +44,10 @@ def run_labels(
 
     if len(inputs) != 1:
         raise ParameterError(f"{len(inputs)} inputs with --labels: expected one folder, which the paths of the table lie below.")
-    options = LearnOptions(parse_columns(column or []), tuple(leave_out or ()), accept_leak, folds, seed, harmonise, learner)
+    options = LearnOptions(
+        columns=parse_columns(asked.column), leave_out=tuple(asked.leave_out), accept_leak=asked.accept_leak, folds=asked.folds,
+        seed=asked.seed, harmonise=asked.harmonise, primary=asked.learner, minutes=asked.minutes,
+    )  # fmt: skip
     with show.progress(quiet=json) as progress:
         result = learn(inputs[0], labels, out, options, progress=progress)
     if json:
