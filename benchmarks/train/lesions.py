@@ -44,7 +44,7 @@ def scene(seed: int) -> Scene:
 
 
 def main() -> None:
-    options = arguments("lesions", epochs=30)
+    options = arguments("lesions", epochs=40)
     torch.set_num_threads(options.threads)
     findings: list[ImageFindings] = []
     for seed in options.seeds:
@@ -65,7 +65,7 @@ def main() -> None:
 
 def _trained(seed: int, epochs: int, place: Any) -> dict[str, Any]:
     base = 100_000 * (seed + 1)
-    train, test = [scene(base + k) for k in range(96)], [scene(base + 50_000 + k) for k in range(60)]
+    test = [scene(base + 90_000 + k) for k in range(100)]
     torch.manual_seed(seed)
     net = nets.build("one_stage_detector", channels=(8, 16, 32, 64), levels=2, features=32)
 
@@ -83,19 +83,18 @@ def _trained(seed: int, epochs: int, place: Any) -> dict[str, Any]:
     joined = Joined()
 
     class Batches:
-        """Eight images a batch; the boxes go to the network beside them."""
+        """Eight images a batch, every one drawn once only; the boxes go to the network beside them."""
 
         def __len__(self) -> int:
-            return len(train) // 8
+            return 12
 
         def epoch(self, number: int) -> Any:
-            order = np.random.default_rng([seed, number]).permutation(len(train))
             for k in range(len(self)):
-                chosen = [train[i] for i in order[8 * k : 8 * k + 8]]
+                chosen = [scene(base + (number * len(self) + k) * 8 + i) for i in range(8)]
                 joined.targets = [Targets(torch.from_numpy(b), torch.zeros(len(b), dtype=torch.long)) for _, b in chosen]
                 yield {"image": np.stack([image for image, _ in chosen]), "truth": np.zeros(8, np.float32)}
 
-    settings = FitSettings(epochs=epochs, learning_rate=3e-3)
+    settings = FitSettings(epochs=epochs, learning_rate=3e-3, average=0.99)
     fit(joined, Batches(), loss=lambda loss, truth: loss, settings=settings, folder=place, progress=told)
     rows = []
     with torch.inference_mode():
