@@ -129,24 +129,20 @@ def test_cases_unlike_the_training_are_named(tmp_path: Path) -> None:
     assert "case0" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("classes", [("calm", "wild"), ()])
-@pytest.mark.parametrize("learner", ["logistic", "svm-linear", "svm", "svm-polynomial", "mlp"])
-def test_models_of_tables_go_out_as_onnx(tmp_path: Path, learner: str, classes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("learner", ["logistic", "svm"])
+def test_models_of_tables_go_out_as_onnx(tmp_path: Path, learner: str) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX export needs the extra 'deep'")
-    packaged(tmp_path / "a.isocenter", learner, classes)
-    (line,) = job.export(tmp_path / "a.isocenter", onnx=tmp_path / "a.onnx")
-    assert float(line.rpartition(" ")[2].rstrip(".")) <= 1e-9  # both compute in double precision
+    packaged(tmp_path / "a.isocenter", learner)
+    first, *more = job.export(tmp_path / "a.isocenter", onnx=tmp_path / "a.onnx")
+    assert float(first.rpartition(" ")[2].rstrip(".")) <= 1e-9  # both compute in double precision
+    assert [("support vectors" in line) for line in more] == ([True] if learner == "svm" else [])
     job.export(tmp_path / "a.isocenter", onnx=tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
 def test_what_has_no_other_form_says_why(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="ONNX export needs the extra 'deep'")
-    packaged(tmp_path / "a.isocenter", "forest")
-    with pytest.raises(UnsupportedError, match="single precision trees"):
-        job.export(tmp_path / "a.isocenter", onnx=tmp_path / "a.onnx")
     with pytest.raises(UnsupportedError, match="a MONAI bundle holds a network"):
         job.export(EXAMPLE, bundle=tmp_path / "bundle")
     with pytest.raises(ParameterError, match="Nothing to export to"):
         job.export(EXAMPLE)
-    assert not (tmp_path / "a.onnx").exists() and not (tmp_path / "bundle").exists()
+    assert not (tmp_path / "bundle").exists()

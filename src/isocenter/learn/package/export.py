@@ -13,7 +13,7 @@ from isocenter.core.errors import UnsupportedError, VerificationError
 from isocenter.core.extras import require
 from isocenter.io import atomic
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.models import TableModel
+from isocenter.learn.package.models import TableModel, held_rows, take_apart
 
 __all__ = ["TOLERANCE", "export_bundle", "export_onnx"]
 
@@ -24,8 +24,8 @@ TOLERANCE = 1e-4
 def export_onnx(package: Package, path: Path) -> list[str]:
     """Write the model of a package as ONNX and return what was done, in words.
 
-    A table model takes ``features`` (n, features) in double precision, NaN where missing, and gives ``result``: calibrated
-    probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``, before calibration.
+    A table model takes ``features`` (n, features) in double precision, NaN where missing, and, where it harmonises sites, ``site`` (n) as
+    text; it gives ``result``: calibrated probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``, before calibration.
 
     Parameters
     ----------
@@ -47,7 +47,9 @@ def export_onnx(package: Package, path: Path) -> list[str]:
         from isocenter.learn.package.table_onnx import export_table
 
         worst = export_table(package.model, package.fingerprint, path, TOLERANCE)
-        return [f"{path}: features in, results out; differs by at most {worst:.2g}."]
+        held = held_rows(take_apart(package.model)[0])
+        warned = [f"The file holds {'; and '.join(held)}: treat it as you treat the training data."] if held else []
+        return [f"{path}: features in, results out; differs by at most {worst:.2g}.", *warned]
     from isocenter.nets.onnx_export import export_onnx as write
 
     lines = []
