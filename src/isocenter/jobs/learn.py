@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isocenter._version import __version__
 from isocenter.core.errors import MissingInputError, ParameterError
-from isocenter.io import atomic, table
 from isocenter.jobs.learn_package import package_of
 from isocenter.jobs.learn_report import learn_report
+from isocenter.jobs.learn_results import Learned, Results, write_results
 from isocenter.jobs.learn_tables import tables_of
 from isocenter.jobs.learn_words import latex, methods
 from isocenter.jobs.lock import Lock
-from isocenter.pipeline import lineage
-from isocenter.view.html import html
-from isocenter.view.pdf import pdf
 
 __all__ = ["LearnOptions", "Learned", "learn", "learn_table", "parse_columns"]
 
@@ -61,50 +56,6 @@ class LearnOptions:
     primary: str | None = None
     baselines: tuple[str, ...] | None = None
     minutes: float | None = None
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What a learning run left behind.
-
-    Attributes
-    ----------
-    out, report, package
-        The folder, the page to open, and the model.
-    lines
-        What was found, in words.
-    set_aside
-        (case, reason).
-    scores
-        Name -> value of the primary model.
-    seconds
-        Wall time.
-    """
-
-    out: Path
-    report: Path
-    package: Path
-    lines: tuple[str, ...]
-    set_aside: tuple[tuple[str, str], ...]
-    scores: Mapping[str, float]
-    seconds: float
-
-    @property
-    def exit_code(self) -> int:
-        """0 done, 1 if a case was set aside."""
-        return 1 if self.set_aside else 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "out": str(self.out),
-            "report": str(self.report),
-            "package": str(self.package),
-            "findings": list(self.lines),
-            "set_aside": [{"case": c, "reason": r} for c, r in self.set_aside],
-            "scores": dict(self.scores),
-            "seconds": self.seconds,
-        }
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, str]:
@@ -211,38 +162,19 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
     found = study(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
-    return _written(found, out, time.monotonic() - started, options)
+    return write_results(_results(found, options), out, started)
 
 
-def _written(found: Any, root: Path, seconds: float, options: LearnOptions) -> Learned:
-    (root / "tables").mkdir(parents=True, exist_ok=True)
-    files: dict[str, lineage.FileOf] = {}
-
-    def put(name: str, how: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        table.write_rows(list(head), [list(r) for r in rows], root / "tables" / name)
-        files[f"tables/{name}"] = lineage.FileOf(how=how)
-
-    for name, how, head, rows in tables_of(found):
-        put(name, how, head, rows)
-    texts = {
-        "splits.json": (found.splits.to_json(), "who was trained on and who was tested"),
-        "leakage.json": (json.dumps(found.leakage.to_dict(), indent=1, ensure_ascii=False) + "\n", "what the leakage scan found"),
-        "tables/scores.tex": (latex(found), "scores for a paper"),
-        "methods.txt": (methods(found) + "\n", "methods paragraph for a paper"),
-    }
-    for name, (text, how) in texts.items():
-        atomic.write_text(root / name, text)
-        files[name] = lineage.FileOf(how=how)
-    package = package_of(found, root / "model.isocenter")
-    files[package.relative_to(root).as_posix()] = lineage.FileOf(how="model package")
-    report = learn_report(found, package.name)
-    for name, data in (("report.html", html(report)), ("report.pdf", pdf(report))):
-        atomic.write_bytes(root / name, data)
-        files[name] = lineage.FileOf(how="report")
-    facts = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
-    record = lineage.build_cohort(root, {}, files, set_aside=found.aside, facts=facts)
-    lineage.write(root, record)
-    run = {"isocenter": __version__, "verb": "run --labels", "seconds": round(seconds, 3), "set_aside": len(found.aside)}
-    atomic.write_text(root / "run.json", json.dumps(run, indent=1) + "\n")
-    scores = {k: float(v) for k, v in found.proof.scores.items()}
-    return Learned(root, root / "report.html", package, report.summary, found.aside, scores, seconds)
+def _results(found: Any, options: LearnOptions) -> Results:
+    return Results(
+        tables=tuple(tables_of(found)),
+        latex=latex(found),
+        methods=methods(found),
+        splits=found.splits,
+        leakage=found.leakage,
+        package=lambda path: package_of(found, path),
+        report=lambda name: learn_report(found, name),
+        facts={"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary},
+        set_aside=found.aside,
+        scores={k: float(v) for k, v in found.proof.scores.items()},
+    )

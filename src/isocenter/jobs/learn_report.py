@@ -16,7 +16,7 @@ from isocenter.view import curves
 from isocenter.view.montage import montage
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
 
-__all__ = ["learn_report", "worst_cases"]
+__all__ = ["leakage_blocks", "learn_report", "worst_cases"]
 
 _WORST = 10
 _FIRST = {
@@ -71,7 +71,7 @@ def learn_report(found: Any, package: str) -> Report:
     sections = [
         Section("Models", _models(found)),
         Section("Calibration" if found.table.classes else "Agreement", _calibration(found)),
-        Section("Leakage scan", _leakage(found)),
+        Section("Leakage scan", leakage_blocks(found)),
         *_apart(found),
         *_growth(found),
         Section("The worst held-out cases", _worst(found)),
@@ -190,7 +190,14 @@ def _calibration(found: Any) -> tuple[Any, ...]:
     )
 
 
-def _leakage(found: Any) -> tuple[Any, ...]:
+def leakage_blocks(found: Any) -> tuple[Any, ...]:
+    """Return what the leakage scan found, as blocks of a report.
+
+    Parameters
+    ----------
+    found
+        The study.
+    """
     if not found.leakage.findings:
         return (
             Paragraph(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from isocenter.jobs.learn_report import worst_cases
+from isocenter.jobs.learn_results import Made
 
 __all__ = ["tables_of"]
-
-#: File, what it is, columns, rows.
-Made = tuple[str, str, tuple[str, ...], list[tuple[Any, ...]]]
 
 
 def tables_of(found: Any) -> list[Made]:

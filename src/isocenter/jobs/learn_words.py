@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isocenter._version import __version__
 from isocenter.learn.estimators.catalogue import LEARNERS
 
-__all__ = ["checklist", "findings", "latex", "methods", "score_words"]
+__all__ = ["checklist", "cohort_answers", "fill_checklist", "findings", "latex", "methods", "score_words"]
 
 _TITLES = {
     "auc_roc": "AUC-ROC",
@@ -119,6 +120,75 @@ def latex(found: Any) -> str:
     return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
 
 
+#: Items of the checklists in our own words: key, item, where it stands, and what is said where a run does not know.
+_OPEN = "open: only the authors know"
+_BOTH = "CLAIM, TRIPOD+AI"
+_ITEMS = (
+    ("design", "Study design: retrospective or prospective", _BOTH, _OPEN),
+    ("aim", "Aim and intended use", _BOTH, _OPEN),
+    ("ethics", "Ethics approval, consent, registration", _BOTH, _OPEN),
+    ("sites", "Data sources and sites", _BOTH, "open: no site was given"),
+    ("eligibility", "Eligibility of patients", _BOTH, _OPEN),
+    ("identity", "De-identification", "CLAIM", "reports carry identifiers of the table; open: how the images were de-identified"),
+    ("reference", "Reference standard and who set it", _BOTH, _OPEN),
+    ("cases", "Cases, patients, exclusions", _BOTH, _OPEN),
+    ("outcome", "Distribution of the outcome", "TRIPOD+AI", _OPEN),
+    ("size", "Sample size", "TRIPOD+AI", _OPEN),
+    ("missing", "Missing data", _BOTH, "cases without an image or a label are set aside"),
+    ("division", "Division of the data, at which level", "CLAIM", _OPEN),
+    ("leakage", "Leakage and duplicates", "CLAIM", _OPEN),
+    ("model", "Model, inputs, outputs", _BOTH, _OPEN),
+    ("training", "Training, settings and how they were chosen", _BOTH, "inside the folds (methods.txt)"),
+    ("baselines", "Baselines", "CLAIM", _OPEN),
+    ("performance", "Performance with intervals", _BOTH, "tables/scores.csv"),
+    ("calibration", "Calibration", _BOTH, "agreement in this report"),
+    ("subgroups", "Fairness: performance in subgroups", "TRIPOD+AI", "open: no subgroup column was given"),
+    ("failures", "Failure analysis", "CLAIM", "the ten worst cases in this report"),
+    ("external", "External validation", _BOTH, "open: isocenter model validate"),
+    ("code", "Code and model availability", _BOTH, f"isocenter {__version__}; the model package of this run"),
+    ("public", "Patient and public involvement, funding", "TRIPOD+AI", _OPEN),
+)
+
+
+def fill_checklist(answers: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Return the field's checklists, filled in as far as a run knows: (item, where it stands, what the run says or that it is open).
+
+    Parameters
+    ----------
+    answers
+        Key of an item -> what the run says; the others say what they say of every run, or that they are open.
+
+    References
+    ----------
+    Tejani et al. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. Radiology: AI 6 (2024) e240300;
+    Collins et al. TRIPOD+AI statement. BMJ 385 (2024) e078378. Items are named in our own words.
+    """
+    return tuple((item, where, answers.get(key) or otherwise) for key, item, where, otherwise in _ITEMS)
+
+
+def cohort_answers(cases: int, groups: Iterable[str], sites: Iterable[str], found: Any) -> dict[str, str]:
+    """Return what every task's run knows of the checklists' items: sites, cases, division, leakage, subgroups, other sites.
+
+    Parameters
+    ----------
+    cases, groups, sites
+        Cases used, their patients and their sites.
+    found
+        What a study gave: ``aside``, ``splits``, ``leakage``, ``subgroups``, ``away``.
+    """
+    names = sorted({s for s in sites if s})
+    away = "sites held out (not a substitute for a new cohort)" if found.away is not None else ""
+    return {
+        "sites": f"{len(names)} sites: {', '.join(names[:12])}" if names else "",
+        "cases": f"{cases} cases of {len(set(groups))} patients used, {len(found.aside)} set aside with reasons "
+        "(tables/set_aside.csv)",
+        "division": f"{len(found.splits.folds)} folds by patient (tables/splits.csv)",
+        "leakage": f"{len(found.leakage.findings)} findings (tables/leakage.csv)",
+        "subgroups": "tables/subgroups.csv" if found.subgroups else "",
+        "external": away,
+    }
+
+
 def checklist(found: Any) -> tuple[tuple[str, str, str], ...]:
     """Return what the run knows of the field's checklists: (item, where it stands, what the run says or that it is open).
 
@@ -126,43 +196,16 @@ def checklist(found: Any) -> tuple[tuple[str, str, str], ...]:
     ----------
     found
         The study.
-
-    References
-    ----------
-    Tejani et al. Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 update. Radiology: AI 6 (2024) e240300;
-    Collins et al. TRIPOD+AI statement. BMJ 385 (2024) e078378. Items are named in our own words.
     """
     table = found.table
-    patients = len(set(table.groups.tolist()))
-    is_open = "open: only the authors know"
-    sites = sorted({s for s in table.sites.tolist() if s})
-    size = found.size.sentences[0]
-    shares = ""
+    answers = cohort_answers(len(table), table.groups.tolist(), table.sites.tolist(), found)
     if table.classes:
-        shares = "; ".join(f"{c}: {int((table.target == k).sum())}" for k, c in enumerate(table.classes))
-    rows = [
-        ("Study design: retrospective or prospective", "CLAIM, TRIPOD+AI", is_open),
-        ("Aim and intended use", "CLAIM, TRIPOD+AI", is_open),
-        ("Ethics approval, consent, registration", "CLAIM, TRIPOD+AI", is_open),
-        ("Data sources and sites", "CLAIM, TRIPOD+AI", f"{len(sites)} sites: {', '.join(sites[:12])}" if sites else "open: no site was given"),
-        ("Eligibility of patients", "CLAIM, TRIPOD+AI", is_open),
-        ("De-identification", "CLAIM", "reports carry identifiers of the table; open: how the images were de-identified"),
-        ("Reference standard and who set it", "CLAIM, TRIPOD+AI", is_open),
-        ("Cases, patients, exclusions", "CLAIM, TRIPOD+AI", f"{len(table)} cases of {patients} patients used, {len(found.aside)} set aside with reasons (tables/set_aside.csv)"),
-        ("Distribution of the outcome", "TRIPOD+AI", shares or f"{table.target.min():.4g} to {table.target.max():.4g}"),
-        ("Sample size", "TRIPOD+AI", size),
-        ("Missing data", "CLAIM, TRIPOD+AI", "features that are not defined take the median of the training part"),
-        ("Division of the data, at which level", "CLAIM", f"{len(found.splits.folds)} folds by patient (tables/splits.csv)"),
-        ("Leakage and duplicates", "CLAIM", f"{len(found.leakage.findings)} findings (tables/leakage.csv)"),
-        ("Model, inputs, outputs", "CLAIM, TRIPOD+AI", f"{found.primary}: {LEARNERS[found.primary].summary}"),
-        ("Training, settings and how they were chosen", "CLAIM, TRIPOD+AI", "inside the folds (methods.txt)"),
-        ("Baselines", "CLAIM", ", ".join(n for n in found.proofs if n != found.primary)),
-        ("Performance with intervals", "CLAIM, TRIPOD+AI", "tables/scores.csv"),
-        ("Calibration", "CLAIM, TRIPOD+AI", "in this report" if table.classes else "agreement in this report"),
-        ("Fairness: performance in subgroups", "TRIPOD+AI", "tables/subgroups.csv" if found.subgroups else "open: no subgroup column was given"),
-        ("Failure analysis", "CLAIM", "the ten worst cases in this report"),
-        ("External validation", "CLAIM, TRIPOD+AI", "sites held out (not a substitute for a new cohort)" if found.away is not None else "open: isocenter model validate"),
-        ("Code and model availability", "CLAIM, TRIPOD+AI", f"isocenter {__version__}; the model package of this run"),
-        ("Patient and public involvement, funding", "TRIPOD+AI", is_open),
-    ]  # fmt: skip
-    return tuple(rows)
+        answers["outcome"] = "; ".join(f"{c}: {int((table.target == k).sum())}" for k, c in enumerate(table.classes))
+        answers["calibration"] = "in this report"
+    else:
+        answers["outcome"] = f"{table.target.min():.4g} to {table.target.max():.4g}"
+    answers["size"] = found.size.sentences[0]
+    answers["missing"] = "features that are not defined take the median of the training part"
+    answers["model"] = f"{found.primary}: {LEARNERS[found.primary].summary}"
+    answers["baselines"] = ", ".join(n for n in found.proofs if n != found.primary)
+    return fill_checklist(answers)
