@@ -82,6 +82,19 @@ def _sync_folder(folder: Path, target: Path) -> None:
         os.close(descriptor)
 
 
+def _put(temporary: Path, target: Path, length: int, check: Callable[[Path], None] | None) -> None:
+    """Look at what stands on the disk, and give it its final name."""
+    seam.step("check", target)
+    if temporary.stat().st_size != length:
+        raise OSError(errno.EIO, f"{length} bytes were written, {temporary.stat().st_size} stand on the disk")
+    if check is not None:
+        check(temporary)
+    if target.is_dir() and not target.is_symlink():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    seam.step("rename", target)
+    os.replace(temporary, target)
+
+
 @contextmanager
 def replacing(path: str | Path, check: Callable[[Path], None] | None = None) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the place of `path` when the context ends without an error.
@@ -124,15 +137,7 @@ def replacing(path: str | Path, check: Callable[[Path], None] | None = None) -> 
                 buffered.raw.close()
                 raise
             buffered.close()
-            seam.step("check", target)
-            if temporary.stat().st_size != length:
-                raise OSError(errno.EIO, f"{length} bytes were written, {temporary.stat().st_size} stand on the disk")
-            if check is not None:
-                check(temporary)
-            if target.is_dir() and not target.is_symlink():
-                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-            seam.step("rename", target)
-            os.replace(temporary, target)
+            _put(temporary, target, length, check)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)

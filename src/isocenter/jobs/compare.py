@@ -10,7 +10,7 @@ from isocenter.core.errors import ContentError
 from isocenter.core.labels import LabelMap
 from isocenter.io import atomic, door, table
 from isocenter.io.text import stem
-from isocenter.jobs.evaluate_one import Task, judge, load_pair, picture
+from isocenter.jobs.evaluate_one import Judged, Task, judge, load_pair, picture
 from isocenter.ops.fuse.compare import Compare
 from isocenter.view.html import html
 from isocenter.view.report import Figure, Footer, KeyNumber, Lineage, Report, Section, Table
@@ -74,8 +74,14 @@ def compare(
     data = picture(one, two, shown, task, f"{stem(Path(first))} against {stem(Path(second))}")
     atomic.write_bytes(files[2], data)
     notes = (*agreement.provenance.steps[-1].notes, *judged.notes)
+    atomic.write_bytes(files[3], html(_report(task, agreement, judged, notes, data)))
+    return Result(tuple(files), judged.scores, notes)
+
+
+def _report(task: Task, agreement: LabelMap, judged: Judged, notes: tuple[str, ...], data: bytes) -> Report:
+    """Return the page: the key numbers, the picture and every score."""
     keys = [KeyNumber(n.replace("_", " "), v, "" if u == "1" else u) for n, v, u in judged.scores if n in ("dice", "hausdorff_95", "assd", "surface_dice")]  # fmt: skip
-    report = Report(
+    return Report(
         title="Comparison of two masks",
         pseudonym=task.case,
         summary=notes,
@@ -87,5 +93,3 @@ def compare(
         ),
         footer=Footer((f"isocenter {__version__}",)),
     )
-    atomic.write_bytes(files[3], html(report))
-    return Result(tuple(files), judged.scores, notes)

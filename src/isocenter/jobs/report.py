@@ -10,6 +10,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
+from isocenter.core.study import Study
 from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, picture_labels
 from isocenter.jobs.predictions import prediction_sections
@@ -73,16 +74,7 @@ def case_report(
     image: Image = study[findings.image_slot]
     # A named window is one of CT; values of another quantity choose their own.
     window = analysis.pipeline.report.get("window") if image.quantity == "HU" else None
-    labels = picture_labels(study, image, findings.label_slots)
-    flat = image if "t" not in image.dims else image.at(t=0)
-    flat_labels = {
-        name: value.at(t=0) if isinstance(value, LabelMap) and "t" in value.dims else value for name, value in labels.items()
-    }
-    overlay = study.images.get("pet") if findings.image_slot != "pet" else None
-    picture = Figure(
-        montage.montage(flat, flat_labels or None, window=window, overlay=overlay),
-        montage.caption(flat, flat_labels or None, window=window, overlay=overlay),
-    )
+    picture = _first_picture(study, image, findings, window)
     predicted = prediction_sections(study, analysis.pipeline)
     sections = [
         *identity_sections(identity),
@@ -108,6 +100,20 @@ def case_report(
                 "lineage.json ties every number to its pixels, mask, steps and versions; check with: isocenter verify",
             )
         ),
+    )
+
+
+def _first_picture(study: Study, image: Image, findings: Findings, window: Any) -> Figure:
+    """Return the picture of the first screen: the image's planes with its labels, and PET over them where there is one."""
+    labels = picture_labels(study, image, findings.label_slots)
+    flat = image if "t" not in image.dims else image.at(t=0)
+    flat_labels = {
+        name: value.at(t=0) if isinstance(value, LabelMap) and "t" in value.dims else value for name, value in labels.items()
+    }
+    overlay = study.images.get("pet") if findings.image_slot != "pet" else None
+    return Figure(
+        montage.montage(flat, flat_labels or None, window=window, overlay=overlay),
+        montage.caption(flat, flat_labels or None, window=window, overlay=overlay),
     )
 
 

@@ -164,6 +164,29 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None, *, jud
     options = options or Options()
     if options.study is not None:
         find_study(options.study)  # a misspelt study is reported before anything is read
+    analyses, unused, refused = _inspected(inputs, options)
+    tasks: list[Task] = []
+    planned: list[Planned] = []
+    failures: list[IsocenterError] = []
+    for analysis in distinct(analyses):
+        task = Task(analysis, options.seed, options.identify, options.force)
+        try:
+            plan = plan_of(task)
+        except IsocenterError as error:
+            failures.append(error)
+            refused.append((analysis.name, str(error)))
+            continue
+        tasks.append(task)
+        planned.append(planned_of(task, plan, judge))
+    if not tasks:
+        raise _nothing(inputs, refused, unused, failures)
+    return Prepared(
+        tuple(Path(p) for p in inputs), tuple(tasks), tuple(planned), tuple(refused), tuple(unused), len(analyses) + len(refused)
+    )
+
+
+def _inspected(inputs: Sequence[Path | str], options: Options) -> tuple[list[Analysis], list[str], list[tuple[str, str]]]:
+    """Return the analyses that the inputs give rise to, what is left unused, and what was refused with its reason."""
     cases: list[door.Case] = []
     refused: list[tuple[str, str]] = []
     for path in inputs:
@@ -182,33 +205,22 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None, *, jud
             continue
         analyses.extend(own)
         unused.extend(left)
-    analyses = give_masks(analyses, options.masks)
-    tasks: list[Task] = []
-    planned: list[Planned] = []
-    failures: list[IsocenterError] = []
-    for analysis in distinct(analyses):
-        task = Task(analysis, options.seed, options.identify, options.force)
-        try:
-            plan = plan_of(task)
-        except IsocenterError as error:
-            failures.append(error)
-            refused.append((analysis.name, str(error)))
-            continue
-        tasks.append(task)
-        planned.append(planned_of(task, plan, judge))
-    if not tasks:
-        if failures and not isinstance(failures[0], ContentError):
-            raise failures[0]
-        if not refused and unused:
-            raise ContentError(f"Nothing in the input was analysed: {unused[0]}")
-        if not refused:
-            shown = ", ".join(str(p) for p in inputs)
-            raise ContentError(f"Nothing usable in {shown}: expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF images.")
-        more = f" ({len(refused) - 1} more were refused; isocenter info lists them)" if len(refused) > 1 else ""
-        raise ContentError(f"Nothing usable in the input: {refused[0][0]}: {refused[0][1]}{more}")
-    return Prepared(
-        tuple(Path(p) for p in inputs), tuple(tasks), tuple(planned), tuple(refused), tuple(unused), len(analyses) + len(refused)
-    )
+    return give_masks(analyses, options.masks), unused, refused
+
+
+def _nothing(
+    inputs: Sequence[Path | str], refused: Sequence[tuple[str, str]], unused: Sequence[str], failures: Sequence[IsocenterError]
+) -> IsocenterError:
+    """Return the error of a run that has nothing to do, with the first reason."""
+    if failures and not isinstance(failures[0], ContentError):
+        return failures[0]
+    if not refused and unused:
+        return ContentError(f"Nothing in the input was analysed: {unused[0]}")
+    if not refused:
+        shown = ", ".join(str(p) for p in inputs)
+        return ContentError(f"Nothing usable in {shown}: expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF images.")
+    more = f" ({len(refused) - 1} more were refused; isocenter info lists them)" if len(refused) > 1 else ""
+    return ContentError(f"Nothing usable in the input: {refused[0][0]}: {refused[0][1]}{more}")
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -134,25 +134,7 @@ def geodesic_flow(
     )
     passes, last = 0, start
     for passes in range(1, iterations + 1):
-        ahead = [(_shifted(phi, k, 1) - phi) / s for k, s in enumerate(spacing)]
-        back = [(phi - _shifted(phi, k, -1)) / s for k, s in enumerate(spacing)]
-        central = [(a + b) / 2.0 for a, b in zip(ahead, back, strict=True)]
-        norm = np.sqrt(sum((c**2 for c in central), np.zeros(())) + 1e-12)
-        bend = np.zeros_like(phi)
-        for k, s in enumerate(spacing):
-            normal = central[k] / norm
-            bend += (_shifted(normal, k, 1) - _shifted(normal, k, -1)) / (2.0 * s)
-        # Outwards the function rises: differences against the flow keep it stable.
-        grow = np.sqrt(
-            sum((np.maximum(a, 0) ** 2 + np.minimum(b, 0) ** 2 for a, b in zip(ahead, back, strict=True)), np.zeros(()))
-        )
-        shrink = np.sqrt(
-            sum((np.minimum(a, 0) ** 2 + np.maximum(b, 0) ** 2 for a, b in zip(ahead, back, strict=True)), np.zeros(()))
-        )
-        flow = edges * (balloon * (grow if balloon > 0 else shrink) + smoothness * bend * norm)
-        for g, a, b in zip(slope, ahead, back, strict=True):
-            flow += attraction * (np.maximum(g, 0) * a + np.minimum(g, 0) * b)
-        phi = phi + dt * flow
+        phi = phi + dt * _geodesic_step(phi, edges, slope, spacing, balloon, smoothness, attraction)
         if passes % 20 == 0:
             now = phi > 0
             if np.array_equal(now, last) or not now.any():
@@ -160,3 +142,30 @@ def geodesic_flow(
             last = now
             phi = signed_distance(now, spacing, threads)
     return phi > 0, passes
+
+
+def _geodesic_step(
+    phi: FloatArray,
+    edges: FloatArray,
+    slope: Sequence[FloatArray],
+    spacing: Sequence[float],
+    balloon: float,
+    smoothness: float,
+    attraction: float,
+) -> FloatArray:
+    """Return how fast the function changes at every sample: balloon, curvature and the pull towards valleys."""
+    ahead = [(_shifted(phi, k, 1) - phi) / s for k, s in enumerate(spacing)]
+    back = [(phi - _shifted(phi, k, -1)) / s for k, s in enumerate(spacing)]
+    central = [(a + b) / 2.0 for a, b in zip(ahead, back, strict=True)]
+    norm = np.sqrt(sum((c**2 for c in central), np.zeros(())) + 1e-12)
+    bend = np.zeros_like(phi)
+    for k, s in enumerate(spacing):
+        normal = central[k] / norm
+        bend += (_shifted(normal, k, 1) - _shifted(normal, k, -1)) / (2.0 * s)
+    # Outwards the function rises: differences against the flow keep it stable.
+    grow = np.sqrt(sum((np.maximum(a, 0) ** 2 + np.minimum(b, 0) ** 2 for a, b in zip(ahead, back, strict=True)), np.zeros(())))
+    shrink = np.sqrt(sum((np.minimum(a, 0) ** 2 + np.maximum(b, 0) ** 2 for a, b in zip(ahead, back, strict=True)), np.zeros(())))
+    flow = edges * (balloon * (grow if balloon > 0 else shrink) + smoothness * bend * norm)
+    for g, a, b in zip(slope, ahead, back, strict=True):
+        flow += attraction * (np.maximum(g, 0) * a + np.minimum(g, 0) * b)
+    return flow

@@ -108,10 +108,15 @@ def find_nuclei(
     mask = (smooth > low) & (smooth - ground > share * (nearby - ground))
     mask = fill_holes(ndimage.binary_opening(mask, structure=np.ones((2, 2))))
     found = _part(mask, smooth, blur, trust)
+    return _kept(found, smooth - ground, minimum, faintest * (top - ground))
+
+
+def _kept(found: npt.NDArray[np.int64], above: FloatArray, minimum: int, least: float) -> npt.NDArray[np.uint32]:
+    """Return the parts of enough samples that somewhere rise far enough above the ground, numbered anew without gaps."""
     count = int(found.max())
     samples = np.bincount(found.ravel(), minlength=count + 1)
-    peaks = np.asarray(ndimage.maximum(smooth, found, np.arange(count + 1)))
-    keep = (samples >= minimum) & (peaks - ground >= faintest * (top - ground))
+    peaks = np.asarray(ndimage.maximum(above, found, np.arange(count + 1)))
+    keep = (samples >= minimum) & (peaks >= least)
     keep[0] = False
     rank = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
     result: npt.NDArray[np.uint32] = rank[found]

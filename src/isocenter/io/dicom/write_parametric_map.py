@@ -15,6 +15,7 @@ from typing import Any
 
 import highdicom
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code as DicomCode
 
@@ -101,6 +102,19 @@ def write_parametric_map(
     WriteError
         If the disk refuses.
     """
+    values = _checked(image, identity)
+    headers = source_headers(image.geometry, identity, grid)
+    name = label or image.quantity or "map"
+    with warnings.catch_warnings():
+        # Advice to the programmer about names; what matters is checked by the tests' validator.
+        warnings.simplefilter("ignore")
+        dataset = _map(headers, values, identity, name, unit, quantity, description, series_number)
+    instance, series = finish(dataset, Path(path), identity)
+    return WrittenMap(Path(path), str(dataset.SOPClassUID), instance, series)
+
+
+def _checked(image: Image, identity: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """Return the samples of a map that can be written over its source; raises `ContentError` where it cannot."""
     if image.geometry.ndim not in (2, 3) or len(image.dims) != image.geometry.ndim:
         raise ContentError(f"A map with axes {' '.join(image.dims)}: expected two or three spatial axes only.")
     values = np.asarray(image.array, np.float32)
@@ -110,14 +124,7 @@ def write_parametric_map(
         raise ContentError(
             "The source has no place in a patient (a projection or a photograph): a parametric map needs one; write NIfTI instead."
         )
-    headers = source_headers(image.geometry, identity, grid)
-    name = label or image.quantity or "map"
-    with warnings.catch_warnings():
-        # Advice to the programmer about names; what matters is checked by the tests' validator.
-        warnings.simplefilter("ignore")
-        dataset = _map(headers, values, identity, name, unit, quantity, description, series_number)
-    instance, series = finish(dataset, Path(path), identity)
-    return WrittenMap(Path(path), str(dataset.SOPClassUID), instance, series)
+    return values
 
 
 def _code(code: Code) -> DicomCode:

@@ -105,16 +105,8 @@ def emphasis_features(
         values[k] /= total
     for n in by_level:
         values[8] += n * n
-    order = np.argsort(extent)
-    together, before = 0.0, np.int64(-1)
-    for k in order:  # zones may be as large as the region: no table of extents
-        if extent[k] != before:
-            values[10] += together * together
-            together, before = 0.0, extent[k]
-        together += count[k]
-    values[10] += together * together
     values[8] /= total
-    values[10] /= total
+    values[10] = _squares_by_extent(extent, count) / total
     values[9] = values[8] / total
     values[11] = values[10] / total
     values[12] = total / samples
@@ -123,3 +115,15 @@ def emphasis_features(
         values[13] += p * (level[k] - level_mean) ** 2
         values[14] += p * (extent[k] - extent_mean) ** 2
     return values
+
+
+@njit(cache=True, nogil=True)
+def _squares_by_extent(extent: npt.NDArray[np.int64], count: npt.NDArray[np.int64]) -> float:  # pragma: no cover
+    """Return the sum over extents of the square of how often each occurs; zones may be as large as the region: no table."""
+    found, together, before = 0.0, 0.0, np.int64(-1)
+    for k in np.argsort(extent):
+        if extent[k] != before:
+            found += together * together
+            together, before = 0.0, extent[k]
+        together += count[k]
+    return found + together * together

@@ -148,22 +148,8 @@ def _maps(
             entries = 0
             for d in range(len(ends)):
                 entries = _gather(
-                    begin,
-                    ends[d],
-                    pairs,
-                    values,
-                    ranks,
-                    lowest,
-                    needs,
-                    inverse,
-                    acc,
-                    joint,
-                    seen,
-                    entries,
-                    marginal,
-                    differences,
-                    sums,
-                )
+                    begin, ends[d], pairs, values, ranks, lowest, needs, inverse, acc, joint, seen, entries, marginal, differences, sums,
+                )  # fmt: skip
                 begin = ends[d]
                 if merged and d < len(ends) - 1:
                     continue
