@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import BudgetError, FormatError
-from isocenter.io import child, deadline, door
+from isocenter.io import child, deadline, door, fork_server
 
 #: A codec of that body -> what the caller is told.
 FAULTS = {
@@ -55,12 +55,12 @@ def decode(name, given, room, facts, file):
 @pytest.fixture
 def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Put codecs that misbehave in place of the real ones."""
-    shutil.copy(child._SERVER, tmp_path / "child_server.py")
+    shutil.copy(fork_server.SCRIPT, tmp_path / "child_server.py")
     bodies = "".join(f"    if name == {name!r}:\n        {body}\n" for name, (body, _) in FAULTS.items())
     (tmp_path / "child_codecs.py").write_text(HEADER + bodies, encoding="utf-8")
     child.stop()
     with monkeypatch.context() as patch:
-        patch.setattr(child, "_SERVER", tmp_path / "child_server.py")
+        patch.setattr(fork_server, "SCRIPT", tmp_path / "child_server.py")
         patch.setattr(child, "_BASE_SECONDS", 0.5)
         patch.setattr(child, "_START_SECONDS", 3.0)
         assert sound() == b"abc"

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import mmap
 import os
 import socket
-import struct
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,18 +23,16 @@ import numpy.typing as npt
 
 from isocenter.core.operation import default_threads
 from isocenter.io import deadline
+from isocenter.io.fork_server import ChildError, Server, receive, send
 
 __all__ = ["BASE_MEMORY", "ChildError", "children", "decode", "stop"]
 
 #: What a codec may take beside its result.
 BASE_MEMORY = 512 << 20
-_SERVER = Path(__file__).with_name("child_server.py")
 _BASE_SECONDS = 8.0
 _START_SECONDS = 20.0  # a new child has yet to import its codec
-_SERVER_SECONDS = 30.0  # the server loads the modules of a codec before it forks
 _SECONDS_PER_BYTE = 1.0 / (4 << 20)
 _KEPT = 8 << 20  # a result above this keeps the arena that it was decoded into
-_LONGEST = 1 << 16
 #: Codec -> modules that the server loads before it forks, so that the children share them.
 _MODULES = {
     "jpeg-ls": ("numpy", "jpeg_ls"), "jpeg-2000": ("numpy", "openjpeg"), "gdcm": ("gdcm",), "jpeg-12": ("numpy", "imagecodecs._jpeg8"),
@@ -47,45 +40,6 @@ _MODULES = {
     "zstd": ("numpy", "imagecodecs._zstd"), "blosc": ("numpy", "imagecodecs._blosc"), "lz4": ("numpy", "imagecodecs._lz4"),
     "jpeg2k": ("numpy", "imagecodecs._jpeg2k"),
 }  # fmt: skip
-
-
-class ChildError(Exception):
-    """A codec refused its bytes, or its child died, was too slow or answered nonsense; the message is a clause."""
-
-
-def _remaining(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise ChildError("the decoder took too long")
-    return left
-
-
-def _send(line: socket.socket, message: Mapping[str, Any], descriptors: list[int], until: float) -> None:
-    body = json.dumps(message).encode()
-    line.settimeout(_remaining(until))
-    sent = socket.send_fds(line, [struct.pack(">I", len(body))], descriptors) if descriptors else 0
-    line.sendall((struct.pack(">I", len(body)) + body)[sent:])
-
-
-def _receive(line: socket.socket, until: float) -> dict[str, Any]:
-    (size,) = struct.unpack(">I", _exactly(line, 4, until))
-    if size > _LONGEST:
-        raise ChildError("the decoder gave more than the frame holds")
-    answer = json.loads(_exactly(line, size, until))
-    if not isinstance(answer, dict):
-        raise ChildError("the decoder answered nonsense")
-    return answer
-
-
-def _exactly(line: socket.socket, count: int, until: float) -> bytes:
-    data = b""
-    while len(data) < count:
-        line.settimeout(_remaining(until))
-        part = line.recv(count - len(data))
-        if not part:
-            raise ChildError("the decoder died")
-        data += part
-    return data
 
 
 class _Arena:
@@ -112,52 +66,10 @@ class _Arena:
         os.close(self.descriptor)
 
 
-class _Server:
-    """The process that forks the children."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        paths = [os.path.abspath(p) for p in sys.path if os.path.isdir(p or ".")]
-        with theirs:
-            self.process = subprocess.Popen(  # -I, -S: neither the folder of the script nor any start-up file of the user
-                [sys.executable, "-I", "-S", str(_SERVER), json.dumps(paths)],
-                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
-            )  # fmt: skip
-        self.line = ours
-        self.lock = threading.Lock()
-
-    def ask(self, message: Mapping[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        """Send a message and return the answer.
-
-        Raises
-        ------
-        ChildError
-            If the server is gone.
-        """
-        with self.lock:
-            until = time.monotonic() + _SERVER_SECONDS
-            try:
-                _send(self.line, message, descriptors, until)
-                return _receive(self.line, until)
-            except (OSError, ValueError, ChildError) as error:
-                self.process.kill()  # what it may say later would be taken for the answer to another question
-                raise ChildError(f"the server of decoders is gone ({type(error).__name__})") from error
-
-    def close(self) -> None:
-        """End the server, and with it all children."""
-        self.line.close()
-        try:
-            self.process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
 class _Child:
     """One decoding process and its arena."""
 
-    def __init__(self, server: _Server, codec: str) -> None:
+    def __init__(self, server: Server, codec: str) -> None:
         self.server, self.fresh = server, True
         self.arena: _Arena | None = None
         self.told = False
@@ -195,8 +107,8 @@ class _Child:
             "arena": self.arena.size, "file": file is not None,
         }  # fmt: skip
         try:
-            _send(self.line, request, descriptors, until)
-            answer = _receive(self.line, until)
+            send(self.line, request, descriptors, until)
+            answer = receive(self.line, until)
         except TimeoutError:
             raise ChildError("the decoder took too long") from None
         except ConnectionError:
@@ -232,7 +144,7 @@ class _Pool:
         self.free = threading.BoundedSemaphore(children())
         self.idle: list[_Child] = []
         self.lock = threading.Lock()
-        self.server: _Server | None = None
+        self.server: Server | None = None
 
     def take(self, codec: str) -> _Child:
         """Return a child that waits for work, a new one where none does."""
@@ -245,7 +157,7 @@ class _Pool:
                     self.idle.clear()
                     if self.server is not None:
                         self.server.close()
-                    self.server = _Server()
+                    self.server = Server()
                 if self.idle:
                     return self.idle.pop()
                 server = self.server

@@ -4,6 +4,8 @@ It is run as a script, without the package and without `site`, so that a child h
 nothing else. It never sees a byte of any file: modules are loaded here once and shared by the children that are
 forked afterwards. A child serves one request after another on a socket of its own; bytes go through an arena, a
 piece of memory that both sides map, or are read from a file that the parent opened. Nothing a child says is trusted.
+A child that is to read a whole file (``main`` names its module) has its socket as standard input and output instead,
+answers one request, and ends.
 
 A message is the length of its JSON part (big-endian, 32 bits) and that part; descriptors may come with it: of the
 arena where it is a new one, then of the file.
@@ -121,7 +123,16 @@ def _load(names: list[str]) -> None:
                 importlib.import_module(name)
 
 
-def _fork(descriptor: int, control: socket.socket, codecs: Any) -> int:
+def _reader(descriptor: int, module: str) -> None:
+    """Let a module of the package answer the one request that comes in as standard input."""
+    os.dup2(descriptor, 0)
+    os.dup2(descriptor, 1)
+    os.close(descriptor)
+    gc.enable()  # a file is more work than a frame
+    importlib.import_module(module).main()
+
+
+def _fork(descriptor: int, control: socket.socket, codecs: Any, reader: str) -> int:
     gc.freeze()  # a collection in a child would touch, and so copy, every page that it shares
     pid = os.fork()
     if pid:
@@ -131,17 +142,22 @@ def _fork(descriptor: int, control: socket.socket, codecs: Any) -> int:
         control.close()
         gc.disable()
         _confine()
-        _child(socket.socket(fileno=descriptor), codecs)
+        if reader:
+            _reader(descriptor, reader)
+        else:
+            _child(socket.socket(fileno=descriptor), codecs)
     except (EOFError, OSError):
         os._exit(0)
     finally:
         os._exit(70)  # the fork never goes on with what the server does
 
 
-def _end(pid: int) -> int:
+def _end(pid: int) -> dict[str, int]:
+    """End a child; return its status, and the KiB that it held at its most."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, usage = os.wait4(pid, 0)
+    return {"status": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss}
 
 
 def main() -> None:
@@ -159,10 +175,10 @@ def main() -> None:
             request, descriptors = receive(control)
             if "end" in request:
                 living.discard(request["end"])
-                send(control, {"status": _end(request["end"])})
+                send(control, _end(request["end"]))
                 continue
             _load(request["load"])
-            living.add(pid := _fork(descriptors[0], control, codecs))
+            living.add(pid := _fork(descriptors[0], control, codecs, request.get("main", "")))
             send(control, {"pid": pid})
     except (EOFError, OSError):
         for pid in living:

@@ -1,8 +1,9 @@
 """Reading containers with large native libraries (video, HDF5) in a child process that is killed when it misbehaves.
 
 One child reads one file, gives what is in it message by message, and ends. What it may take is limited: memory by
-itself, time here; the worst that a hostile file can do is to cost its child, and is told as one sentence. Codecs of
-single frames have children that are used again: `isocenter.io.child`.
+itself, time here; the worst that a hostile file can do is to cost its child, and is told as one sentence. It is forked
+from a server that has its library loaded, as the children of `isocenter.io.child` are; those decode single frames into
+memory of a known size and are used again, these give as much as a file holds and are not.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ import contextlib
 import json
 import os
 import select
-import subprocess
-import sys
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import isocenter
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.io.file_worker import HEAD
+from isocenter.io.fork_server import ChildError, Server, server_of
 from isocenter.io.text import terminal
 
 __all__ = ["FileChild"]
@@ -29,11 +29,31 @@ __all__ = ["FileChild"]
 _START_SECONDS = 20.0  # it has yet to import its library
 _STALL_SECONDS = 8.0
 _LARGEST_FACTS = 1 << 22
-_ROOT = str(Path(isocenter.__file__).resolve().parents[1])
+#: Module that reads -> what the server loads before it forks.
+_LIBRARIES = {
+    "hdf5_worker": ("numpy", "h5py"), "video_worker": ("numpy", "av"), "vendor_slide_worker": ("openslide",),
+}  # fmt: skip
 
 
 class _FailedError(Exception):
     """The child died, was too slow, or answered nonsense."""
+
+
+def _started(module: str) -> tuple[Server, int, socket.socket]:
+    """Return the server, the number and our end of the line of a fresh child."""
+    name = f"isocenter.io.{module}"
+    for again in (True, False):
+        server = server_of(module)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = server.ask({"load": [*_LIBRARIES[module], name], "main": name}, [theirs.fileno()])
+                return server, int(answer["pid"]), ours
+            except (ChildError, KeyError, ValueError):
+                ours.close()  # a server that was ended from outside is replaced once
+                if not again:
+                    raise
+    raise AssertionError("unreachable")
 
 
 class FileChild:
@@ -53,6 +73,11 @@ class FileChild:
         Time for all of it.
     memory
         Bytes above what its imports take.
+
+    Attributes
+    ----------
+    peak
+        KiB (on Linux) that it held at its most; known when it has ended.
     """
 
     def __init__(
@@ -61,33 +86,28 @@ class FileChild:
         self.path, self.what = path, what
         self.deadline = time.monotonic() + _START_SECONDS + seconds
         self.patience = _START_SECONDS + _STALL_SECONDS
-        code = f"import sys; sys.path.append({_ROOT!r}); from isocenter.io.{module} import main; main()"
-        environment = {
-            **os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PATH": "", "HDF5_USE_FILE_LOCKING": "FALSE",
-        }  # fmt: skip
-        # -P: nothing in the working folder shadows a module; -c keeps the package importable where it is not installed.
-        command = [sys.executable, "-P", "-c", code]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({**request, "path": str(path), "memory": memory}).encode())
-            self.process.stdin.close()
-        self.source = self.process.stdout.fileno()
-        os.set_blocking(self.source, False)
+        self.peak = 0
+        try:
+            self.server, self.pid, self.line = _started(module)
+        except ChildError as error:
+            raise FormatError(
+                f"{path.name}: no process could be started to read it ({error}): check the machine's memory and run again."
+            ) from None
+        try:
+            self.line.settimeout(_STALL_SECONDS)
+            self.line.sendall(json.dumps({**request, "path": os.path.abspath(path), "memory": memory}).encode())
+            self.line.shutdown(socket.SHUT_WR)
+        except OSError:  # it is gone already: the first message says so
+            pass
+        self.line.setblocking(False)
 
     def __enter__(self) -> FileChild:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):
-            self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.process.wait()
+        self.line.close()
+        with contextlib.suppress(ChildError):
+            self.peak = int(self.server.ask({"end": self.pid}, []).get("peak", 0))
 
     def messages(self, most: int) -> Iterator[tuple[dict[str, Any], bytearray]]:
         """Give what the child answers until it says that it is done.
@@ -138,10 +158,13 @@ class FileChild:
         view, pos = memoryview(data), 0
         while pos < count:
             wait = min(self.patience, self.deadline - time.monotonic())
-            ready, _, _ = select.select([self.source], [], [], max(0.0, wait))
+            ready, _, _ = select.select([self.line], [], [], max(0.0, wait))
             if not ready:
                 raise _FailedError("took too long")
-            got = os.readv(self.source, [view[pos:]])
+            try:
+                got = self.line.recv_into(view[pos:])
+            except ConnectionError:
+                raise _FailedError("died") from None
             if not got:
                 raise _FailedError("died")
             pos += got
