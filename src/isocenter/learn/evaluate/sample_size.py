@@ -10,7 +10,7 @@ from scipy import stats
 from isocenter.core.errors import ParameterError
 from isocenter.kernels.bootstrap import auc_interval, proportion_interval
 
-__all__ = ["SampleSize", "classification_size", "regression_size"]
+__all__ = ["SampleSize", "classification_size", "regression_size", "segmentation_size"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,31 @@ def regression_size(n: int, parameters: int | None = None, spread: float = 1.0, 
             "on new data."
         )
     return SampleSize(n, n, half, detectable, per, tuple(sentences))
+
+
+def segmentation_size(n: int, spread: float) -> SampleSize:
+    """Say what a segmentation study of this size can show.
+
+    Parameters
+    ----------
+    n
+        Independent patients.
+    spread
+        Standard deviation of the Dice coefficient between patients.
+    """
+    if n < 2:
+        raise ParameterError(f"A segmentation study of {n} patients: expected two or more.")
+    half = float(stats.t.ppf(0.975, n - 1) * spread / np.sqrt(n))
+    detectable = float((stats.t.ppf(0.975, n - 1) + stats.norm.ppf(0.8)) * spread / np.sqrt(n))
+    sentences = [
+        f"{n} patients: with a Dice that differs by {spread:.2g} between patients, its mean is known to within {half:.2g}, and a second "
+        f"model would have to differ by about {detectable:.2g} to be told apart."
+    ]
+    if n < 10:
+        sentences.append(
+            f"{n} patients prove that the machinery works and no more: each is tested on a model of the other {n - 1} at most, and no "
+            "score here says what a new patient will see."
+        )
+    elif n < 30:
+        sentences.append(f"With {n} patients nothing can be said about subgroups, or about findings that are rare.")
+    return SampleSize(n, n, half, detectable, float("nan"), tuple(sentences))

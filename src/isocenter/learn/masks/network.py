@@ -1,0 +1,87 @@
+"""Training the planned network of one fold, within its part of a run's budget."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap
+
+if TYPE_CHECKING:  # torch is loaded where a network is trained, and nowhere else
+    from isocenter.learn.train.segmentation import TrainedSegmenter
+
+__all__ = ["NetworkSettings", "can_train", "train_network"]
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What a network may take, whatever the cohort.
+
+    Attributes
+    ----------
+    seconds
+        Of one training, on the nominal machine.
+    features
+        Of the finest level, at most.
+    epochs
+        At most.
+    """
+
+    seconds: float
+    features: int = 32
+    epochs: int = 200
+
+
+def can_train() -> bool:
+    """Return whether what trains networks is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def train_network(
+    images: Sequence[Image],
+    masks: Sequence[LabelMap],
+    names: Sequence[str],
+    held: Sequence[int],
+    settings: NetworkSettings,
+    *,
+    seed: int = 0,
+    say: Callable[[int, int], None] | None = None,
+) -> TrainedSegmenter:
+    """Train the network that the cases of a training fold and the budget plan.
+
+    Parameters
+    ----------
+    images, masks, names
+        The training fold, in the same order; nothing of the tested cases enters the plan.
+    held
+        Positions of the cases, of other patients than the rest, that choose the best epoch; none keeps the last.
+    settings
+        What it may take.
+    seed
+        Of weights and patches.
+    say
+        Called with the epochs done, and of how many.
+
+    Returns
+    -------
+    TrainedSegmenter
+        Its plan holds no measured time, so that equal trainings give equal values.
+    """
+    from isocenter.learn.train.fingerprint import fingerprint
+    from isocenter.learn.train.plan import Budget, make_plan
+    from isocenter.learn.train.segmentation import train_segmenter
+
+    budget = Budget(seconds=settings.seconds, features=settings.features, epochs=settings.epochs)
+    plan = make_plan(fingerprint(images, masks, names), budget)
+    plan = replace(plan, seconds=None)
+    # Validation costs time that the budget does not count: a dozen looks find the best epoch nearly as well as one after each.
+    plan = replace(plan, settings=replace(plan.settings, every=max(plan.settings.epochs // 12, 1)))
+
+    def progress(row: Any) -> None:
+        if say is not None:
+            say(int(row.epoch), plan.settings.epochs)
+
+    return train_segmenter(images, masks, names=names, validation=list(held), plan=plan, seed=seed, progress=progress)
