@@ -87,11 +87,15 @@ class OneStageDetector(nn.Module):
 
     def losses_of(self, levels: Sequence[Tensor], targets: Sequence[Targets]) -> dict[str, Tensor]:
         """Return the losses of features that were computed already."""
-        logits, boxes = self.read(levels)
-        centres = torch.cat([_places(level.shape[2:], s, level) for level, s in zip(levels, self.pyramid.strides, strict=True)])
-        steps = torch.cat(
-            [torch.full((math.prod(level.shape[2:]),), float(s)) for level, s in zip(levels, self.pyramid.strides, strict=True)]
-        ).to(centres)
+        return self.judged(*self.read(levels), [level.shape[2:] for level in levels], targets)
+
+    def judged(
+        self, logits: Tensor, boxes: Tensor, shapes: Sequence[Sequence[int]], targets: Sequence[Targets]
+    ) -> dict[str, Tensor]:
+        """Return the losses of what `forward` gave, where the levels have these shapes."""
+        pairs = list(zip(shapes, self.pyramid.strides, strict=True))
+        centres = torch.cat([_places(shape, s, logits) for shape, s in pairs])
+        steps = torch.cat([torch.full((math.prod(shape),), float(s)) for shape, s in pairs]).to(centres)
         chosen = [self._assigned(t, centres, steps) for t in targets]
         wanted = torch.zeros_like(logits)
         for k, (own, target) in enumerate(zip(chosen, targets, strict=True)):

@@ -16,7 +16,10 @@ __all__ = ["below", "infer_task", "number", "typed"]
 #: Files that hold rows, not samples.
 TABLES = (".csv", ".tsv", ".json", ".txt")
 #: Column names that only boxes have.
-BOXES = frozenset({"width", "height", "w", "h", "x1", "x2", "xmin", "xmax", "x_min", "x_max", "x0", "stop"})
+BOXES = frozenset({"width", "height", "w", "h", "x1", "x2", "xmin", "xmax", "x_min", "x_max", "x0", "stop", "boxes"}) | {
+    *(f"{axis}_{end}" for axis in ("x", "y", "z", "row", "column", "slice") for end in ("low", "high", "min", "max")),
+    *(f"{end}_{axis}" for axis in ("x", "y", "z", "row", "column", "slice") for end in ("low", "high", "min", "max")),
+}
 
 
 def number(text: str) -> float | None:
@@ -57,7 +60,7 @@ def infer_task(texts: Sequence[str], root: Path, *, events: bool = False) -> tup
         first = next(path for path in files if _is_file(path))
         with first.open("r", encoding="utf-8", errors="replace") as handle:
             head = handle.read(2000).lower()
-        words = {word.strip(" \"'\n\r") for word in head.replace(":", ",").replace("\n", ",").replace("\t", ",").split(",")}
+        words = {word.strip(" \"'\n\r[]{}") for word in head.replace(":", ",").replace("\n", ",").replace("\t", ",").split(",")}
         if words & BOXES:
             return "detection", "the labels name tables of boxes"
         return "landmarks", "the labels name tables of points"

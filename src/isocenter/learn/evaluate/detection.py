@@ -12,7 +12,20 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.results import Score, Scores
 from isocenter.kernels.bootstrap import group_weights, percentile_interval, proportion_interval
 
-__all__ = ["Froc", "ImageFindings", "box_iou", "evaluate_detection", "froc", "matches_by_distance"]
+__all__ = [
+    "RATES",
+    "Froc",
+    "ImageFindings",
+    "box_iou",
+    "evaluate_detection",
+    "findings_of",
+    "froc",
+    "matches_by_distance",
+    "weighted_cpm",
+]
+
+#: False positives an image at which sensitivity is given; the mean over them is the competition performance metric.
+RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,6 +94,28 @@ def matches_by_distance(candidates: npt.ArrayLike, findings: npt.ArrayLike, radi
         return np.zeros((len(c), len(f)))
     distance = np.linalg.norm(c[:, None] - f[None], axis=2)
     return np.asarray(np.clip(1.0 - distance / np.asarray(radii, np.float64)[None], 0.0, 1.0))
+
+
+def findings_of(boxes: npt.ArrayLike, scores: npt.ArrayLike, truth: npt.ArrayLike, group: str) -> ImageFindings:
+    """Return what candidate boxes hit: a true box that holds the candidate's middle and overlaps it by a tenth or more (IoU).
+
+    Parameters
+    ----------
+    boxes, truth
+        Lower then upper corner, shape (n, 2 d) and (m, 2 d), in mm.
+    scores
+        Confidence of each candidate.
+    group
+        The patient.
+    """
+    a, b = np.asarray(boxes, np.float64), np.asarray(truth, np.float64)
+    if not len(a) or not len(b):
+        return ImageFindings(np.asarray(scores, np.float64), np.zeros((len(a), len(b))), group)
+    d = a.shape[1] // 2
+    middle = (a[:, :d] + a[:, d:]) / 2.0
+    within = ((middle[:, None] >= b[None, :, :d]) & (middle[:, None] <= b[None, :, d:])).all(axis=2)
+    overlap = box_iou(a, b)
+    return ImageFindings(np.asarray(scores, np.float64), np.where(within & (overlap >= 0.1), overlap, 0.0), group)
 
 
 def _assigned(image: ImageFindings) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -177,7 +212,7 @@ def _average_precision(curve: Froc, images: float, findings: float) -> float:
 def evaluate_detection(
     images: Sequence[ImageFindings],
     *,
-    at: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+    at: Sequence[float] = RATES,
     draws: int = 1000,
     seed: int = 0,
 ) -> Scores:
@@ -227,7 +262,23 @@ def evaluate_detection(
     return Scores(scores)
 
 
+def weighted_cpm(images: Sequence[ImageFindings], at: Sequence[float] = RATES) -> Callable[[FloatArray], FloatArray]:
+    """Return a function from rows of image weights, shape (draws, images), to the mean sensitivity at the rates, shape (draws,)."""
+    found = [_assigned(i) for i in images]
+    counts = np.array([i.hits.shape[1] for i in images], np.float64)
+
+    def compute(rows: FloatArray) -> FloatArray:
+        values = np.full(len(rows), np.nan)
+        for k, w in enumerate(rows):
+            if (w * counts).sum() > 0:
+                curve = _froc(images, found, w)
+                values[k] = np.mean([curve.at(rate) for rate in at])
+        return values
+
+    return compute
+
+
 def _table(compute: Callable[[FloatArray], list[float]], groups: Sequence[str], draws: int, seed: int) -> FloatArray:
-    if len(set(groups)) < 2:
+    if len(set(groups)) < 2 or draws < 1:
         return np.zeros((0, 0))
     return np.array([compute(row) for block in group_weights(list(groups), draws, seed) for row in block])

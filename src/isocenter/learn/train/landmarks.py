@@ -1,0 +1,232 @@
+"""Training a landmark net: images and points in, something that points at them in a new image out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from isocenter import nets
+from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.image import Image
+from isocenter.learn.places import Places
+from isocenter.learn.train.engine import fit
+from isocenter.learn.train.frames import check_alike, framed, padded
+from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.place_batches import PlaceBatches
+from isocenter.learn.train.place_plan import PlacePlan, landmark_plan, read_place_plan, write_place_plan
+from isocenter.learn.train.settings import FitSettings
+from isocenter.nets import weights
+from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
+
+__all__ = ["TrainedLandmarks", "held_out", "read_landmarks", "train_landmarks"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedLandmarks:
+    """A landmark net with what images are brought to.
+
+    Attributes
+    ----------
+    plan
+        How it was made.
+    network
+        The net.
+    history
+        Of the training, where it was trained here.
+    """
+
+    plan: PlacePlan
+    network: nn.Module
+    history: History | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the landmarks."""
+        return self.plan.names
+
+    def predict(self, image: Image) -> Places:
+        """Return the landmarks of an image, in its samples; their scores are the spread of the heat maps in mm, less is surer.
+
+        Raises
+        ------
+        ContentError
+            If the image has other axes or channels than those of the training, or is not finite.
+        """
+        seen = framed(image, self.plan.spacing, self.plan.channels)
+        data = padded(seen.data, self.plan.size, self.network.divisor)  # type: ignore[arg-type]  # every landmark net has one
+        step = int(self.plan.parameters["step"])
+        limit = (np.array(seen.data.shape[1:]) - 1.0 - (step - 1) / 2.0) / step
+        with torch.inference_mode():
+            logits = self.network(_laid_out(torch.from_numpy(data[None]), self.plan))
+            positions, spread = soft_argmax(_inside(logits, limit))
+        places = positions[0].double().numpy() * step + (step - 1) / 2.0
+        samples = np.clip(seen.outside(places), -0.5, np.array(image.geometry.shape) - 0.5)
+        width = spread[0].double().numpy() * step * np.asarray(self.plan.spacing)
+        return Places("points", samples, self.names, image.geometry, np.sqrt((width**2).mean(axis=1)))
+
+    def save(self, folder: Path | str) -> None:
+        """Write the plan and the weights; `read_landmarks` reads them."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_place_plan(self.plan, folder / "plan.yaml")
+        weights.save(self.network.state_dict(), folder / "weights-1.safetensors")
+
+
+def read_landmarks(folder: Path | str) -> TrainedLandmarks:
+    """Read what `TrainedLandmarks.save` wrote."""
+    plan = read_place_plan(Path(folder) / "plan.yaml")
+    net = nets.build(plan.network, **plan.parameters)
+    net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
+    return TrainedLandmarks(plan, net.eval())
+
+
+def train_landmarks(
+    images: Sequence[Image],
+    truth: Sequence[Places],
+    *,
+    names: Sequence[str] | None = None,
+    validation: Sequence[int] | float = 0.15,
+    plan: PlacePlan | None = None,
+    seconds: float | None = None,
+    settings: FitSettings | None = None,
+    folder: Path | str | None = None,
+    seed: int = 0,
+    progress: Callable[[EpochRow], None] | None = None,
+) -> TrainedLandmarks:
+    """Train a landmark net.
+
+    Parameters
+    ----------
+    images, truth
+        The training fold, in the same order; a landmark that an image does not show is left out of its places.
+    names
+        Of the cases, for messages.
+    validation
+        Indices of the cases that choose the best epoch (by the mean error), or the part to draw; 0 keeps the last epoch. Cases of one
+        patient must not stand on both sides: give the indices then.
+    plan
+        Default: made from the fold and `seconds`, and kept in the folder.
+    seconds
+        Budget on the nominal machine; None trains the epochs of the settings.
+    settings
+        Of the engine.
+    folder
+        Where plan, checkpoints and curves go; a broken training goes on from there.
+    seed
+        Of the split, weights and batches.
+    progress
+        Called with the row of each epoch.
+
+    Raises
+    ------
+    ContentError
+        If the data cannot be used; the message names the case.
+    """
+    cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
+    marks = _checked(images, truth, cases)
+    folder = None if folder is None else Path(folder)
+    if plan is None and folder is not None and (folder / "plan.yaml").exists():
+        plan = read_place_plan(folder / "plan.yaml")
+    plan = plan or landmark_plan(images, marks, seconds, settings)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_place_plan(plan, folder / "plan.yaml")
+    seen = [framed(image, plan.spacing, plan.channels) for image in images]
+    places = []
+    for one, t in zip(seen, truth, strict=True):
+        rows = np.full((len(plan.names), t.geometry.ndim), np.nan)
+        for k, name in enumerate(plan.names):
+            if name in t.names:
+                rows[k] = one.inside(t.samples[t.names.index(name)])
+        places.append(rows)
+    held = held_out(validation, len(images), seed)
+    learning = [k for k in range(len(images)) if k not in held]
+    batches = PlaceBatches(
+        [seen[k].data for k in learning], [places[k] for k in learning], None, [cases[k] for k in learning], plan.size,
+        plan.spacing, plan.batch, plan.augment, plan.mirror, seed,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nets.build(plan.network, **plan.parameters)
+    step = int(plan.parameters["step"])
+
+    def loss(logits: Tensor, wanted: Tensor) -> Tensor:
+        return landmark_loss(logits, (wanted - (step - 1) / 2.0) / step)
+
+    fitted = fit(
+        net,
+        batches,
+        loss=loss,
+        settings=plan.settings,
+        validate=_Score(plan, [images[k] for k in held], [truth[k] for k in held]) if held else None,
+        folder=folder,
+        progress=progress,
+    )
+    return TrainedLandmarks(plan, fitted.net, fitted.history)
+
+
+def held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
+    """Return the cases that choose the best epoch: those given, or a part that is drawn."""
+    if isinstance(validation, int | float):
+        if not 0 <= validation < 1:
+            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
+        number = min(int(np.ceil(validation * count)), count - 1)
+        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
+    held = sorted({int(k) for k in validation})
+    if held and (held[0] < 0 or held[-1] >= count or len(held) >= count):
+        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
+    return held
+
+
+class _Score:
+    """Less than 0: the mean error in mm of the cases that nothing is learned from."""
+
+    def __init__(self, plan: PlacePlan, images: Sequence[Image], truth: Sequence[Places]) -> None:
+        self.plan, self.images, self.truth = plan, images, truth
+
+    def __call__(self, net: nn.Module) -> dict[str, float]:
+        trained = TrainedLandmarks(self.plan, net)
+        errors = []
+        for image, t in zip(self.images, self.truth, strict=True):
+            away = np.linalg.norm(trained.predict(image).of(self.plan.names) - t.of(self.plan.names), axis=1)
+            errors += [float(e) for e in away if np.isfinite(e)]
+        return {"closeness": -float(np.mean(errors)) if errors else 0.0}
+
+
+def _laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and plan.settings.channels_last else x
+
+
+def _inside(logits: Tensor, limit: FloatArray) -> Tensor:
+    """Return heat maps that are nowhere behind the image: what was padded holds no landmark."""
+    for axis, last in enumerate(limit):
+        line = torch.arange(logits.shape[axis + 2], device=logits.device) > float(last) + 0.5
+        shape = [1] * logits.ndim
+        shape[axis + 2] = -1
+        logits = logits.masked_fill(line.view(shape), -1e4)
+    return logits
+
+
+def _checked(images: Sequence[Image], truth: Sequence[Places], cases: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all landmarks, in the order of their first appearance."""
+    if not images or len(images) != len(truth):
+        raise ParameterError(
+            f"{len(images)} images with {len(truth)} sets of points: expected at least one, and one for each image."
+        )
+    check_alike(images, cases)
+    for image, t, name in zip(images, truth, cases, strict=True):
+        if t.kind != "points" or t.geometry.shape != image.geometry.shape:
+            raise ContentError(f"{name}: its {t.kind} are not points on the grid of its image; expected points.")
+    marks: dict[str, Any] = dict.fromkeys(n for t in truth for n in t.names)
+    if not marks:
+        raise ContentError(f"No landmark in any of {len(images)} training images: expected one or more.")
+    return tuple(marks)
