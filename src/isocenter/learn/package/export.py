@@ -14,6 +14,7 @@ from isocenter.core.extras import require
 from isocenter.io import atomic
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.models import TableModel, held_rows, take_apart
+from isocenter.learn.package.pixels import PixelSegmenter
 
 __all__ = ["TOLERANCE", "export_bundle", "export_onnx"]
 
@@ -50,6 +51,7 @@ def export_onnx(package: Package, path: Path) -> list[str]:
         held = held_rows(take_apart(package.model)[0])
         warned = [f"The file holds {'; and '.join(held)}: treat it as you treat the training data."] if held else []
         return [f"{path}: features in, results out; differs by at most {worst:.2g}.", *warned]
+    _require_networks(package)
     from isocenter.nets.onnx_export import export_onnx as write
 
     lines = []
@@ -61,6 +63,14 @@ def export_onnx(package: Package, path: Path) -> list[str]:
     if len(networks) > 1:
         lines.append("Average the probabilities (soft maximum of the scores) of the files; the package does so.")
     return lines
+
+
+def _require_networks(package: Package) -> None:
+    if isinstance(package.model, PixelSegmenter):
+        raise UnsupportedError(
+            f"Model '{package.manifest['name']}' classifies samples one by one: it has no form in ONNX or MONAI; use the package itself, "
+            "or train a network (--minutes)."
+        )
 
 
 def _input_shape(package: Package) -> tuple[int, ...]:
@@ -95,6 +105,7 @@ def export_bundle(package: Package, folder: Path) -> list[str]:
         raise UnsupportedError(
             f"Model '{package.manifest['name']}' is one of tables: a MONAI bundle holds a network; export it as ONNX instead."
         )
+    _require_networks(package)
     networks = package.model.trained.networks
     if len(networks) != 1:
         raise UnsupportedError(

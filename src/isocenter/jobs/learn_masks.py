@@ -1,0 +1,69 @@
+"""The main job with masks as labels: prove how well structures can be outlined, and leave a segmenter and what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from isocenter.jobs.learn import LearnOptions
+from isocenter.jobs.learn_masks_package import package_of_masks
+from isocenter.jobs.learn_masks_report import mask_report
+from isocenter.jobs.learn_masks_tables import mask_tables
+from isocenter.jobs.learn_masks_words import mask_latex, mask_methods
+from isocenter.jobs.learn_results import Learned, Results, write_results
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.study_masks import MaskOptions, study_masks
+
+__all__ = ["learn_masks"]
+
+
+def learn_masks(
+    cohort: Cohort, out: Path, options: LearnOptions, started: float, progress: Callable[[str, int, int], None] | None
+) -> Learned:
+    """Learn to outline what the masks of a cohort show; what `isocenter.jobs.learn.learn` does for a cohort with masks.
+
+    Parameters
+    ----------
+    cohort
+        For segmentation.
+    out
+        Folder for the results.
+    options
+        What the user chose.
+    started
+        When the run began, as `time.monotonic` tells it.
+    progress
+        Told what is done.
+    """
+    chosen = MaskOptions(
+        folds=options.folds,
+        seed=options.seed,
+        primary=options.primary,
+        accept_leak=options.accept_leak,
+        minutes=options.minutes,
+    )
+    found = study_masks(cohort, chosen, progress)
+    if progress is not None:
+        progress("writing", 0, 1)
+    return write_results(
+        Results(
+            tables=tuple(mask_tables(found)),
+            latex=mask_latex(found),
+            methods=mask_methods(found),
+            splits=found.splits,
+            leakage=found.leakage,
+            package=lambda path: package_of_masks(found, path),
+            report=lambda name: mask_report(found, name),
+            facts={
+                "cohort": found.cohort.digest,
+                "seed": options.seed,
+                "folds": options.folds,
+                "primary": found.primary,
+                "minutes": found.minutes,
+            },
+            set_aside=found.aside,
+            scores={name: float(score) for name, score in found.proof.scores.items()},
+        ),
+        out,
+        started,
+    )

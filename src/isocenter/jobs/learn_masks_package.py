@@ -1,0 +1,71 @@
+"""The segmenter that a learning run leaves behind: one model of all cases, made as it was proved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.provenance import digest_json
+from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
+from isocenter.learn.package.pixels import PixelSegmenter
+from isocenter.learn.package.reading import Training, write_package
+
+__all__ = ["package_of_masks"]
+
+
+def package_of_masks(found: Any, path: Path) -> Path:
+    """Write the model of a study of masks as a package.
+
+    One model of all cases, not the networks of the folds together: each of those was planned on its own fold, and five of them would
+    take five times as long on every new image. Its scores are those of the folds, since there is no case left to judge it by.
+
+    Parameters
+    ----------
+    found
+        The study.
+    path
+        The file.
+    """
+    cohort, cases = found.cohort, found.cases
+    training = Training(
+        cohort.name,
+        len(cohort),
+        len(set(cohort.groups.tolist())),
+        tuple(sorted({s for s in cohort.sites.tolist() if s})),
+        cohort.digest,
+        digest_json(found.splits.to_json()),
+        found.splits.seed,
+        tuple(case_digest(image) for image in cases.images),
+    )
+    limits = [*found.size.sentences]
+    if found.leakage.accepted is not None:
+        limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
+    beaten = [name for name, d in found.differences.items() if not d.better]
+    if beaten:
+        limits.append(f"It was not shown to be better than the {' and the '.join(beaten)} of the same study.")
+    write_package(
+        path,
+        _model(found),
+        name="model-" + cohort.digest.removeprefix("sha256:")[:8],
+        fingerprint=fingerprint_of([image_facts(image) for image in cases.images]),
+        training=training,
+        scores=dict(found.proof.scores),
+        plan=_plan(found),
+        limits=limits,
+    )
+    return path
+
+
+def _model(found: Any) -> Any:
+    if found.primary != "network":
+        return PixelSegmenter(found.final)
+    from isocenter.learn.package.networks import NetworkSegmenter
+
+    return NetworkSegmenter(found.final)
+
+
+def _plan(found: Any) -> dict[str, Any]:
+    if found.primary != "network":
+        return {"learner": "pixels", "threshold": found.final.threshold}
+    plan: dict[str, Any] = found.final.plan.to_dict()
+    return plan

@@ -1,0 +1,202 @@
+"""The report of a study of masks: how well structures were outlined, what speaks against it, and the worst cases in pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isocenter._version import __version__
+from isocenter.core.labels import LabelMap, Segment
+from isocenter.jobs.learn_masks_tables import worst_masks
+from isocenter.jobs.learn_masks_words import MODELS, mask_checklist, mask_findings, mask_methods, mask_words
+from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.learn.masks.judge import FIRST
+from isocenter.view import curves
+from isocenter.view.montage import montage
+from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+
+__all__ = ["mask_report", "outlines"]
+
+_KEY = ("dice", "jaccard", "hausdorff_95", "assd", "surface_dice", "lesion_sensitivity", "lesion_precision")
+_TRUE, _PREDICTED = (64, 220, 96), (255, 72, 72)
+
+
+def mask_report(found: Any, package: str) -> Report:
+    """Compose the report of a study.
+
+    Parameters
+    ----------
+    found
+        The study.
+    package
+        Name of the package's file.
+    """
+    scores = found.proof.scores
+    numbers = [_number(mask_words(name), scores[name]) for name in _KEY]
+    if found.away is not None:
+        numbers.append(_number(f"Dice at sites held out ({found.away.name})", found.away.scores["dice"]))
+    sections = [
+        Section("Models", _models(found)),
+        Section("The worst held-out cases", _worst(found)),
+        Section("Leakage scan", leakage_blocks(found)),
+        *_apart(found),
+        *_growth(found),
+        Section("Every held-out case", (_cases(found),)),
+        Section("Cohort", _cohort(found)),
+        Section("Methods", (Paragraph(mask_methods(found)), Paragraph(_use(found, package)))),
+        Section("Checklists", (Table(("Item", "Checklist", "What this run says"), mask_checklist(found), "What a run can know is filled in; the rest is open."),)),
+    ]  # fmt: skip
+    return Report(
+        "Learning to outline",
+        found.cohort.name,
+        mask_findings(found),
+        tuple(numbers),
+        _notices(found),
+        None,
+        tuple(sections),
+        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+    )
+
+
+def _number(name: str, score: Any) -> KeyNumber:
+    between = "" if score.interval is None else f"95 % interval {score.interval[0]:.3g} to {score.interval[1]:.3g}, "
+    return KeyNumber(name, score.value, "" if score.unit == "1" else score.unit, f"{between}n = {score.n}")
+
+
+def _notices(found: Any) -> tuple[Notice, ...]:
+    notices = []
+    if found.leakage.accepted is not None:
+        notices.append(Notice(f"Findings that make scores meaningless were accepted: {found.leakage.accepted}", "problem"))
+    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
+    beaten = [name for name, d in found.differences.items() if not d.better]
+    if "atlas" in beaten:
+        text = f"The {found.primary} does not beat the mean mask beyond its interval: it was not shown to look at the image."
+        notices.append(Notice(text, "problem"))
+    elif beaten:
+        text = (
+            f"The {found.primary} does not beat the {' and the '.join(beaten)} beyond the interval: the simpler model would do."
+        )
+        notices.append(Notice(text, "warning"))
+    if found.primary != "network":
+        notices += [Notice(note, "info") for note in found.notes if note.startswith("No network was trained")]
+    if found.aside:
+        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
+    return tuple(notices)
+
+
+def _models(found: Any) -> tuple[Any, ...]:
+    rows = []
+    for model, proof in found.proofs.items():
+        cells = [_between(proof.scores[n]) for n in _KEY]
+        rows.append((model + (" (named beforehand)" if model == found.primary else ""), MODELS[model], *cells))
+    units = [found.proof.scores[n].unit for n in _KEY]
+    heads = [mask_words(n) + ("" if u == "1" else f" [{u}]") for n, u in zip(_KEY, units, strict=True)]
+    compared = tuple(
+        (name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
+        for name, d in found.differences.items()
+    )
+    every = tuple(
+        (mask_words(n), s.value, s.unit, None if s.interval is None else f"{s.interval[0]:.4g} to {s.interval[1]:.4g}", s.n)
+        for n, s in found.proof.scores.items()
+    )
+    blocks: list[Any] = [
+        Table(("Model", "What it is", *heads), tuple(rows), "Held-out cases in the same folds; 95 % intervals over patients"),
+        Table(("Against", "Difference in mean Dice", "95 % interval", "p", "n"), compared, f"The {found.primary} less each baseline, paired by patient"),
+        Table(("Score", "Value", "Unit", "95 % interval", "n"), every, f"All scores of the {found.primary}"),
+    ]  # fmt: skip
+    if found.away is not None:
+        scores = found.away.scores
+        away = tuple((mask_words(n), _between(scores[n]), scores[n].unit, scores[n].n) for n in _KEY)
+        words = f"The {found.away.name} at sites that it was not trained on"
+        blocks.append(Table(("Score", "Value", "Unit", "n"), away, words))
+    return tuple(blocks)
+
+
+def _between(score: Any) -> str:
+    return f"{score.value:.3f}" + ("" if score.interval is None else f" ({score.interval[0]:.3f} to {score.interval[1]:.3f})")
+
+
+def outlines(image: Any, truth: LabelMap, predicted: LabelMap, title: str) -> bytes:
+    """Return a picture of an image with the true and the predicted outline of all classes together.
+
+    Parameters
+    ----------
+    image
+        What to show.
+    truth, predicted
+        Labels on its grid.
+    title
+        Above it.
+    """
+    layers = {}
+    for name, labels, color in (("true", truth, _TRUE), ("predicted", predicted, _PREDICTED)):
+        mask = (np.asarray(labels.array) > 0).astype(np.uint8)
+        layers[name] = LabelMap(mask, labels.dims, image.geometry, (Segment(1, name, color=color),))
+    return montage(image, layers, title=title)
+
+
+def _worst(found: Any) -> tuple[Any, ...]:
+    proof, cases = found.proof, found.cases
+    blocks: list[Any] = []
+    for j in worst_masks(found):
+        k = int(proof.tested[j])
+        words = f"{found.cohort.samples[k].identifier}: Dice {proof.dice[j]:.3f}"
+        blocks.append(
+            Figure(outlines(cases.images[k], cases.masks[k], proof.predicted[j], words), f"{words}; true and predicted.")
+        )
+    return tuple(blocks)
+
+
+def _apart(found: Any) -> list[Section]:
+    if not found.subgroups:
+        return []
+    rows = []
+    for g in found.subgroups:
+        s = None if g.scores is None else g.scores["dice"]
+        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
+        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
+    columns = ("Attribute", "Value", "Cases", "Patients", "Dice", "95 % interval", "Note")
+    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
+
+
+def _growth(found: Any) -> list[Section]:
+    if len(found.curve) < 2:
+        return []
+    points = [(n, s["dice"].value, *(s["dice"].interval or (s["dice"].value, s["dice"].value))) for n, s in found.curve]
+    words = "The classifier of samples on growing shares of the training patients; the band is the 95 % interval."
+    return [Section("Learning curve", (Figure(curves.learning(points, "Dice"), words),))]
+
+
+def _cases(found: Any) -> Table:
+    proof, samples = found.proof, found.cohort.samples
+    rows = tuple(
+        (samples[int(k)].identifier, name, int(proof.fold[j]) + 1, *(scores[n].value for n in FIRST))
+        for j, k in enumerate(proof.tested)
+        for name, scores in proof.rows[j].items()
+    )
+    return Table(("Case", "Class", "Fold", *(mask_words(n) for n in FIRST)), rows, f"Scores of the {found.primary}")
+
+
+def _cohort(found: Any) -> tuple[Any, ...]:
+    cohort = found.cohort
+    rows: list[tuple[str, Any]] = [
+        ("cases used", len(cohort)),
+        ("patients", len(set(cohort.groups.tolist()))),
+        ("set aside", len(found.aside)),
+    ]
+    rows += [(f"masks that show {s.name}", sum(s.value in m.present for m in found.cases.masks)) for s in found.segments]
+    rows += [(f"site {s}", int((cohort.sites == s).sum())) for s in sorted(set(cohort.sites.tolist())) if s]
+    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
+    blocks += [Paragraph(text) for text in (*found.notes, *found.size.sentences)]
+    if found.aside:
+        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
+    return tuple(blocks)
+
+
+def _use(found: Any, package: str) -> str:
+    return (
+        f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; prove it after an upgrade: isocenter model test "
+        f"{package}; judge it on another cohort: isocenter model validate {package} --on COHORT. It is one {found.primary} of all cases, "
+        "made as those of the folds were; its scores are theirs, since no case is left to judge it by."
+    )
