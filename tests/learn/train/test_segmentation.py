@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.learn.train.ensemble import joined_segmenters
 from isocenter.learn.train.fingerprint import fingerprint
-from isocenter.learn.train.patches import Patches
+from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.plan import Budget, Plan, make_plan
 from isocenter.learn.train.segmentation import dice_by_class, labels_of, read_segmenter, train_segmenter
 from isocenter.learn.train.settings import FitSettings
@@ -112,23 +113,39 @@ def test_the_decision_is_part_of_the_plan_and_old_plans_still_load(plan: Plan) -
     assert (labels_of(data, [net], replace(both, decide="foreground")) == 1).all(), "scores are made probabilities first"
 
 
-def test_patches_depend_on_their_step_alone_and_keep_image_and_labels_together() -> None:
-    labels = np.zeros((24, 30, 18), np.uint8)
-    labels[6:18, 8:20, 4:12] = 1
-    labels[10:13, 10:13, 6:9] = 2
-    image = labels[None].astype(np.float32)
-    patches = Patches([image, image], [labels, labels], (16, 16, 16), 2, 3, foreground=1.0, augment=0.0, seed=5)
-    first, again = list(patches.epoch(2)), list(patches.epoch(2))
-    assert all(np.array_equal(a["image"], b["image"]) for a, b in zip(first, again, strict=True))
-    assert not np.array_equal(first[0]["image"], next(iter(patches.epoch(3)))["image"])
-    for batch in first:
-        assert batch["image"].shape == (2, 1, 16, 16, 16)
-        assert np.array_equal(batch["image"][:, 0], batch["truth"]), "without augmentation samples are copied, not mixed"
-        assert (batch["truth"] > 0).any(axis=(1, 2, 3)).all()
-    turned = Patches([image], [labels], (16, 16, 16), 1, 20, augment=1.0, mirror=(0, 1, 2), spacing=(2.0, 1.0, 1.0), seed=1)
-    agree = []
-    for batch in turned.epoch(0):
-        inside = batch["truth"][0] > 0
-        if 50 < inside.sum() < inside.size - 50:
-            agree.append(batch["image"][0, 0][inside].mean() - batch["image"][0, 0][~inside].mean())
-    assert min(agree) > 0.3
+def test_memory_cache_and_workers_give_equal_bits(pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path) -> None:
+    images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
+    quick = replace(plan, steps=2, augment=1.0, settings=replace(plan.settings, epochs=2))
+    told: list[Plan] = []
+
+    def trained(**options: Any) -> dict[str, torch.Tensor]:
+        found = train_segmenter(images, masks, plan=quick, validation=[2], mirror=(1,), announce=told.append, **options)
+        return found.networks[0].state_dict()
+
+    memory = trained()
+    assert told[0].loading is not None and told[0].loading.sentence() in told[0].describe()
+    assert "loading" not in told[0].to_dict()
+    for options in ({"cache": tmp_path / "cache"}, {"folder": tmp_path / "run", "workers": 1}):
+        other = trained(**options)
+        assert all(torch.equal(value, other[key]) for key, value in memory.items()), options
+    assert len(list((tmp_path / "cache").glob("*-image.npy"))) == 3
+    assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == sorted(
+        p.name for p in (tmp_path / "run" / "cache").iterdir()
+    )
+
+
+def test_a_drawn_part_takes_whole_patients() -> None:
+    groups = [f"p{k // 3}" for k in range(30)]
+    for seed in range(5):
+        held = held_out(0.2, 30, seed, groups)
+        assert len(held) == 6 and {groups[k] for k in held}.isdisjoint({groups[k] for k in range(30) if k not in held})
+    assert held_out(0.2, 3, 0, ["a", "a", "b"]) == [2], "the smaller of two patients"
+    assert held_out(0.2, 2, 0, ["a", "a"]) == [] == held_out(0.0, 3, 0, ["a", "b", "c"])
+    classes = np.arange(30) // 3 % 2
+    assert {int(classes[k]) for k in held_out(0.2, 30, 1, groups, classes)} == {0, 1}
+    with pytest.raises(ContentError, match="Patient 'p0' has cases to learn from"):
+        held_out([0], 30, 0, groups)
+    with pytest.raises(ParameterError, match="one for each"):
+        held_out(0.2, 3, 0, ["a"])
+    with pytest.raises(ContentError, match="every class"):
+        held_out(0.5, 4, 0, ["a", "a", "b", "b"], np.array([0, 0, 1, 1]))

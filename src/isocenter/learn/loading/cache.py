@@ -1,4 +1,4 @@
-"""Cases prepared once: arrays under names that derive from the files and from what was done to them, opened by memory map."""
+"""Cases prepared once: held in memory, or arrays under names that derive from the files and from what was done to them, mapped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,60 @@ from isocenter.core.errors import ContentError, FormatError, GridMismatchError
 from isocenter.core.provenance import digest_json
 from isocenter.io.atomic import replacing
 from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.loading.patches import Places, class_places
 
-__all__ = ["Prepared", "StoredCase", "file_digest", "prepare", "store"]
+__all__ = ["Case", "HeldCase", "OpenCase", "Prepared", "StoredCase", "file_digest", "hold", "prepare", "store"]
 
 FloatArray = npt.NDArray[np.float32]
 #: Samples (channels, *spatial), and class indices of the spatial shape where there is a mask.
 Prepared = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8] | None]
+
+
+class OpenCase(NamedTuple):
+    """Arrays of a case.
+
+    Attributes
+    ----------
+    image, truth
+        Samples (channels, *spatial), and class indices or None.
+    places
+        Flat indices of samples of each class, to lay patches around.
+    """
+
+    image: FloatArray
+    truth: npt.NDArray[np.uint8] | None
+    places: Places
+
+
+@dataclass(frozen=True, eq=False)
+class HeldCase:
+    """One prepared case in memory.
+
+    Attributes
+    ----------
+    identifier
+        Of the sample.
+    arrays
+        What `open` gives.
+    """
+
+    identifier: str
+    arrays: OpenCase
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels and samples along each spatial axis."""
+        return self.arrays.image.shape
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        truth = self.arrays.truth
+        return self.arrays.image.nbytes + (0 if truth is None else truth.nbytes)
+
+    def open(self) -> OpenCase:
+        """Return the arrays."""
+        return self.arrays
 
 
 @dataclass(frozen=True)
@@ -41,10 +90,22 @@ class StoredCase:
     truth: Path | None
     shape: tuple[int, ...]
 
-    def open(self) -> Prepared:
+    @property
+    def held(self) -> int:
+        """Bytes in memory: none, the arrays are mapped."""
+        return 0
+
+    def open(self) -> OpenCase:
         """Return the arrays, mapped: only what is touched is read."""
         image = np.load(self.image, mmap_mode="r", allow_pickle=False)
-        return image, None if self.truth is None else np.load(self.truth, mmap_mode="r", allow_pickle=False)
+        if self.truth is None:
+            return OpenCase(image, None, ())
+        classes, indices = np.load(_places_of(self.truth), allow_pickle=False)
+        places = tuple(indices[classes == k] for k in np.unique(classes))
+        return OpenCase(image, np.load(self.truth, mmap_mode="r", allow_pickle=False), places)
+
+
+Case = HeldCase | StoredCase
 
 
 def file_digest(path: Path) -> str:
@@ -56,6 +117,26 @@ def file_digest(path: Path) -> str:
         with file.open("rb") as handle:
             total.update(hashlib.file_digest(handle, "sha256").digest())
     return total.hexdigest()
+
+
+def hold(identifier: str, samples: FloatArray, mask: npt.NDArray[np.uint8] | None) -> HeldCase:
+    """Return a case in memory.
+
+    Parameters
+    ----------
+    identifier
+        Of the sample.
+    samples, mask
+        (channels, *spatial), and class indices or None.
+
+    Raises
+    ------
+    ContentError, GridMismatchError
+        As of `store`.
+    """
+    _check(identifier, samples, mask)
+    image = np.ascontiguousarray(samples, dtype=np.float32)
+    return HeldCase(identifier, OpenCase(image, mask, () if mask is None else class_places(mask)))
 
 
 def store(folder: Path, identifier: str, key: str, make: Callable[[], Prepared]) -> StoredCase:
@@ -80,18 +161,17 @@ def store(folder: Path, identifier: str, key: str, make: Callable[[], Prepared])
         If the mask has another shape.
     """
     image, truth, none = (folder / f"{key}-{part}.npy" for part in ("image", "truth", "none"))
-    if not (image.is_file() and (truth.is_file() or none.is_file())):
+    whole = (truth.is_file() and _places_of(truth).is_file()) or none.is_file()
+    if not (image.is_file() and whole):
         samples, mask = make()
-        if not np.isfinite(samples).all():
-            raise ContentError(
-                f"'{identifier}': holds values that are not finite: expected finite samples; repair it or leave it out."
-            )
-        if mask is not None and mask.shape != samples.shape[1:]:
-            raise GridMismatchError(
-                f"'{identifier}': its mask has {mask.shape} samples and its image {samples.shape[1:]}: expected one grid; resample the mask."
-            )
+        _check(identifier, samples, mask)
         folder.mkdir(parents=True, exist_ok=True)
-        # The truth first: where an image stands, all of the case does.
+        # The image last: where it stands, all of the case does.
+        if mask is not None:
+            places = class_places(mask)
+            classes = [np.full(found.size, k, np.int64) for k, found in enumerate(places)]
+            empty = np.zeros(0, np.int64)
+            _save(_places_of(truth), np.stack([np.concatenate([empty, *classes]), np.concatenate([empty, *places])]))
         _save(truth if mask is not None else none, mask if mask is not None else np.zeros(0, np.uint8))
         _save(image, np.asarray(samples, dtype=np.float32))
     try:
@@ -129,6 +209,21 @@ def prepare(
         sources = [file_digest(cohort.file(k)), file_digest(label) if isinstance(label, Path) else ""]
         key = digest_json(["prepared", 1, recipe, sources]).removeprefix("sha256:")[:32]
         yield store(folder, sample.identifier, key, lambda k=k: make(cohort, k))  # type: ignore[misc]  # the default binds this k
+
+
+def _check(identifier: str, samples: FloatArray, mask: npt.NDArray[np.uint8] | None) -> None:
+    if not np.isfinite(samples).all():
+        raise ContentError(
+            f"'{identifier}': holds values that are not finite: expected finite samples; repair it or leave it out."
+        )
+    if mask is not None and mask.shape != samples.shape[1:]:
+        raise GridMismatchError(
+            f"'{identifier}': its mask has {mask.shape} samples and its image {samples.shape[1:]}: expected one grid; resample the mask."
+        )
+
+
+def _places_of(truth: Path) -> Path:
+    return truth.with_name(truth.name.replace("-truth.npy", "-places.npy"))
 
 
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:

@@ -36,6 +36,8 @@ class LoadingCost:
         Bytes in all.
     available
         Bytes that were free when it was asked.
+    held
+        Bytes of the cases that are kept in memory.
     """
 
     batch: int
@@ -43,6 +45,7 @@ class LoadingCost:
     workers: int
     peak: int
     available: int
+    held: int = 0
 
     def sentence(self) -> str:
         """Return the estimate in words."""
@@ -50,6 +53,11 @@ class LoadingCost:
             f"Loading takes about {_mib(self.peak)} with {self.workers} workers "
             f"({_mib(self.batch)} a batch, {AHEAD} in flight each); {_mib(self.available)} are free."
         )
+
+    @property
+    def fits(self) -> bool:
+        """Whether it leaves the training its half of the free memory."""
+        return self.peak <= int(self.available * SHARE)
 
     def require(self) -> None:
         """Raise if it would not fit.
@@ -59,19 +67,28 @@ class LoadingCost:
         BudgetError
             With the number of workers that fits.
         """
-        allowed = int(self.available * SHARE)
-        if self.peak <= allowed:
+        if self.fits:
             return
-        each = WORKER + AHEAD * self.batch + self.work
+        allowed = int(self.available * SHARE)
+        each = WORKER + self.held + AHEAD * self.batch + self.work
         fits = max((allowed - 2 * self.batch - self.work) // each, 0)
         raise BudgetError(
             f"{self.sentence()} Expected at most half of it, as the training needs the rest: "
-            + (f"use {fits} workers, or a smaller batch or patch." if fits < self.workers else "use a smaller batch or patch.")
+            + (f"use {fits} workers, or a smaller batch or patch" if fits < self.workers else "use a smaller batch or patch")
+            + ("; or keep the cases in a cache folder, from which they are mapped." if self.held else ".")
         )
 
 
 def cost(
-    patch: Sequence[int], channels: int, batch: int, workers: int, *, augment: bool, available: int | None = None
+    patch: Sequence[int],
+    channels: int,
+    batch: int,
+    workers: int,
+    *,
+    augment: bool,
+    held: int = 0,
+    prepared: bool = True,
+    available: int | None = None,
 ) -> LoadingCost:
     """Return what loading takes.
 
@@ -83,6 +100,10 @@ def cost(
         Processes.
     augment
         Whether patches are augmented, which takes room for coordinates.
+    held
+        Bytes of the cases that are kept in memory, of which each worker gets a copy; none where they are mapped from files.
+    prepared
+        Whether they stand in memory already, and so take nothing more but for the workers.
     available
         Free bytes; asked of the machine where None.
     """
@@ -90,8 +111,9 @@ def cost(
     one = samples * (4 * channels + 1)
     work = samples * (24 + 12 * channels) if augment else 0
     whole = one * batch
-    peak = 2 * whole + work + workers * (WORKER + AHEAD * whole + work)
-    return LoadingCost(whole, work, workers, peak, int(psutil.virtual_memory().available) if available is None else available)
+    peak = (0 if prepared else held) + 2 * whole + work + workers * (WORKER + held + AHEAD * whole + work)
+    free = int(psutil.virtual_memory().available) if available is None else available
+    return LoadingCost(whole, work, workers, peak, free, held)
 
 
 def _mib(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Intensity augmentation: gamma, brightness, contrast, noise, blur; of samples (channels, *spatial)."""
+"""Intensity augmentation: gain, offset, gamma, noise, blur; of samples (channels, *spatial) of about zero mean and unit deviation."""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["blurred", "brightened", "contrasted", "gamma_changed", "noised"]
+__all__ = ["blurred", "gained", "gamma_changed", "noised", "shifted"]
 
 FloatArray = npt.NDArray[np.float32]
 
 
+def gained(image: FloatArray, factor: float) -> FloatArray:
+    """Return samples times `factor`: of normalised samples that is another contrast."""
+    return (image * np.float32(factor)).astype(np.float32, copy=False)
+
+
+def shifted(image: FloatArray, sigma: float, rng: np.random.Generator) -> FloatArray:
+    """Return samples plus an offset of standard deviation `sigma`, another one for each channel."""
+    offset = rng.normal(0.0, sigma, (len(image),) + (1,) * (image.ndim - 1)).astype(np.float32)
+    return (image + offset).astype(np.float32, copy=False)
+
+
 def gamma_changed(image: FloatArray, gamma: float) -> FloatArray:
-    """Return each channel raised to a power between its own lowest and highest value, which stay as they are."""
-    axes = tuple(range(1, image.ndim))
-    low = image.min(axis=axes, keepdims=True)
-    span = np.maximum(image.max(axis=axes, keepdims=True) - low, np.float32(1e-6))
-    return (np.power((image - low) / span, np.float32(gamma)) * span + low).astype(np.float32, copy=False)
-
-
-def brightened(image: FloatArray, offset: float) -> FloatArray:
-    """Return samples plus `offset` times each channel's standard deviation."""
-    axes = tuple(range(1, image.ndim))
-    return (image + np.float32(offset) * image.std(axis=axes, keepdims=True)).astype(np.float32, copy=False)
-
-
-def contrasted(image: FloatArray, factor: float) -> FloatArray:
-    """Return deviations from each channel's mean, times `factor`."""
-    mean = image.mean(axis=tuple(range(1, image.ndim)), keepdims=True, dtype=np.float64).astype(np.float32)
-    return ((image - mean) * np.float32(factor) + mean).astype(np.float32, copy=False)
+    """Return samples raised to a power between the lowest and highest value of all channels, which stay as they are."""
+    low = image.min()
+    span = max(float(image.max()) - float(low), 1e-6)
+    return (np.power((image - low) / np.float32(span), np.float32(gamma)) * np.float32(span) + low).astype(np.float32, copy=False)
 
 
 def noised(image: FloatArray, sigma: float, rng: np.random.Generator) -> FloatArray:
-    """Return samples with Gaussian noise of `sigma` times each channel's standard deviation."""
-    spread = image.std(axis=tuple(range(1, image.ndim)), keepdims=True)
-    return (image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma) * spread).astype(
-        np.float32, copy=False
-    )
+    """Return samples with Gaussian noise of standard deviation `sigma`."""
+    return (image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(sigma)).astype(np.float32, copy=False)
 
 
 def blurred(image: FloatArray, sigma: float) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Spatial augmentation: turned, scaled, mirrored and bent in one interpolation."""
+"""Spatial augmentation: turned, scaled, mirrored and bent in one interpolation, straight from the whole case."""
 
 from __future__ import annotations
 
@@ -9,44 +9,31 @@ import numpy.typing as npt
 
 from isocenter.kernels.interpolate import sample_affine, sample_points
 
-__all__ = ["random_matrix", "warp"]
+__all__ = ["about", "turned", "warp"]
 
 FloatArray = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
 
 
-def random_matrix(
-    shape: Sequence[int],
-    rng: np.random.Generator,
-    *,
-    angle: float = 15.0,
-    scale: float = 0.15,
-    shift: float = 0.05,
-    mirror: Sequence[int] = (),
-    spacing: Sequence[float] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Return an affine index map about the middle of a patch.
+def turned(axes: int, rng: np.random.Generator, angle: float, spacing: Sequence[float] | None = None) -> Matrix:
+    """Return a random rotation of indices.
 
     Parameters
     ----------
-    shape
-        Samples of the patch.
+    axes
+        Spatial axes.
     rng
         Decides.
     angle
         Largest rotation in each plane, degrees.
-    scale, shift
-        Largest relative change of size, and shift as a part of the extent.
-    mirror
-        Axes that are mirrored at even odds.
     spacing
-        mm per sample, so that turning keeps angles; even where None.
+        mm per sample, so that turning keeps angles on uneven grids; even where None.
 
     Returns
     -------
     numpy.ndarray
-        Shape (axes, axes + 1), input index = matrix @ (output index, 1).
+        Shape (axes, axes).
     """
-    axes = len(shape)
     step = np.ones(axes) if spacing is None else np.asarray(spacing, dtype=np.float64)
     turn = np.eye(axes)
     for a in range(axes):
@@ -56,31 +43,50 @@ def random_matrix(
             plane[a, a] = plane[b, b] = np.cos(t)
             plane[a, b], plane[b, a] = -np.sin(t), np.sin(t)
             turn = turn @ plane
-    turn = turn * np.exp(rng.uniform(-1, 1) * np.log1p(scale))
-    turn = turn * step[None, :] / step[:, None]
-    turn = turn * np.array([-1.0 if k in mirror and rng.random() < 0.5 else 1.0 for k in range(axes)])
-    middle = (np.asarray(shape) - 1) / 2
-    moved = middle + rng.uniform(-shift, shift, axes) * np.asarray(shape)
-    return np.column_stack([turn, moved - turn @ middle])
+    return turn * step[None, :] / step[:, None]
+
+
+def about(linear: Matrix, start: Sequence[float], patch: Sequence[int]) -> Matrix:
+    """Return the map from a patch's indices to a case's, about the patch's middle.
+
+    Parameters
+    ----------
+    linear
+        What is done to distances from the middle, shape (axes, axes).
+    start
+        First sample of the patch in the case, as if nothing were done.
+    patch
+        Samples along each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (axes, axes + 1), case index = matrix @ (patch index, 1).
+    """
+    half = (np.asarray(patch, dtype=np.float64) - 1.0) / 2.0
+    return np.column_stack([linear, np.asarray(start, dtype=np.float64) + half - linear @ half])
 
 
 def warp(
     image: FloatArray,
     truth: npt.NDArray[np.uint8] | None,
-    matrix: npt.NDArray[np.float64],
+    matrix: Matrix,
+    patch: Sequence[int],
     rng: np.random.Generator,
     *,
     bend: float = 0.0,
     knots: int = 5,
 ) -> tuple[FloatArray, npt.NDArray[np.uint8] | None]:
-    """Return a patch and its class indices resampled by a matrix and, where `bend` is set, a smooth random field.
+    """Return a patch and its class indices, sampled from a case by a matrix and, where `bend` is set, a smooth random field.
 
     Parameters
     ----------
     image, truth
-        (channels, *spatial) and the spatial shape; linear and nearest.
+        The case, (channels, *spatial) and the spatial shape, which may be mapped from a file; linear and nearest.
     matrix
-        As `random_matrix` gives it.
+        As `about` gives it. Beyond the case its edge samples are extended.
+    patch
+        Samples along each axis.
     rng
         Decides the field.
     bend
@@ -88,7 +94,7 @@ def warp(
     knots
         Knots of the field along each axis.
     """
-    shape = image.shape[1:]
+    shape = tuple(patch)
     if not bend:
         channels = [sample_affine(channel, matrix, shape, "linear", None) for channel in image]
         labels = None if truth is None else sample_affine(truth, matrix, shape, "nearest", None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ from torch import nn
 from isocenter import nets
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
+from isocenter.core.provenance import digest_array
 from isocenter.core.results import Prediction
 from isocenter.kernels.interpolate import sample_affine
 from isocenter.kernels.smooth import gaussian
-from isocenter.learn.train.augment import changed, placed
+from isocenter.learn.loading.augment import USUAL
+from isocenter.learn.loading.loader import Loader, Recipe
+from isocenter.learn.train import cases, distributed
 from isocenter.learn.train.engine import fit
+from isocenter.learn.train.feed import Feed
 from isocenter.learn.train.fingerprint import channel_first, channels_of
 from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.preparation import normalised
 from isocenter.learn.train.settings import FitSettings
 
-__all__ = ["TrainedClassifier", "train_classifier"]
+__all__ = ["TrainedClassifier", "sized", "train_classifier", "train_prepared"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -67,7 +72,7 @@ class TrainedClassifier:
             raise ContentError(
                 f"An image with {channels_of(image)} channels; expected {self.channels}, as the network was trained with."
             )
-        return _sized(image, self.size)
+        return sized(image, self.size)
 
     def predict(self, image: Image) -> Prediction:
         """Return the probability of each class."""
@@ -75,11 +80,15 @@ class TrainedClassifier:
 
     def probabilities(self, images: Sequence[Image]) -> npt.NDArray[np.float64]:
         """Return the probabilities of images, shape (images, classes)."""
+        return self.probabilities_prepared([self.seen(image) for image in images])
+
+    def probabilities_prepared(self, data: Sequence[FloatArray]) -> npt.NDArray[np.float64]:
+        """Return the same of what `seen` gave of each image."""
         rows = []
-        for image in images:
-            data = torch.from_numpy(self.seen(image)[None])
+        for one in data:
+            seen = torch.from_numpy(one[None])
             with torch.inference_mode():
-                chances = [net(data).double().softmax(1)[0].numpy() for net in self.networks]
+                chances = [net(seen).double().softmax(1)[0].numpy() for net in self.networks]
             mean = np.mean(chances, axis=0)
             rows.append(mean / mean.sum())
         return np.array(rows)
@@ -101,6 +110,9 @@ def train_classifier(
     folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
+    groups: Sequence[str] | None = None,
+    workers: int = 0,
+    cache: Path | str | None = None,
 ) -> TrainedClassifier:
     """Train a classifier.
 
@@ -112,7 +124,7 @@ def train_classifier(
         Of the cases, for messages.
     validation
         Indices of the cases that choose the best epoch (by the mean log probability of the truth), or the part to draw, stratified by
-        class; 0 keeps the last epoch. Cases of one patient must not stand on both sides: give the indices then.
+        class; 0 keeps the last epoch.
     network, parameters
         Name in `isocenter.nets` and its further parameters.
     size
@@ -131,6 +143,8 @@ def train_classifier(
         Of the split, weights and batches.
     progress
         Called with the row of each epoch.
+    groups, workers, cache
+        As for `isocenter.learn.train.segmentation.train_segmenter`.
 
     Raises
     ------
@@ -143,70 +157,74 @@ def train_classifier(
     if size is None:
         median = np.median([i.geometry.shape for i in images], axis=0)
         size = [int(min(n, 224 if axes == 2 else 64)) for n in median]
-    data = [_sized(image, size) for image in images]
-    truth = np.array([classes.index(str(label)) for label in labels])
-    held = _held(validation, truth, seed)
-    learning = [k for k in range(len(images)) if k not in held]
+    return train_prepared(
+        [sized(image, size) for image in images], [classes.index(str(label)) for label in labels], classes, names=names,
+        validation=validation, network=network, parameters=parameters, batch=batch, settings=settings, mirror=mirror, augment=augment,
+        folder=folder, seed=seed, progress=progress, groups=groups, workers=workers, cache=cache,
+    )  # fmt: skip
+
+
+def train_prepared(
+    data: Sequence[FloatArray],
+    truth: npt.ArrayLike,
+    classes: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    validation: Sequence[int] | float = 0.2,
+    network: str = "resnet",
+    parameters: Mapping[str, Any] | None = None,
+    batch: int = 16,
+    settings: FitSettings | None = None,
+    mirror: Sequence[int] = (),
+    augment: float = 1.0,
+    folder: Path | str | None = None,
+    seed: int = 0,
+    progress: Callable[[EpochRow], None] | None = None,
+    groups: Sequence[str] | None = None,
+    workers: int = 0,
+    cache: Path | str | None = None,
+) -> TrainedClassifier:
+    """Train a classifier on images that `sized` has brought to one size already.
+
+    Parameters
+    ----------
+    data
+        Each of shape (channels, *size).
+    truth, classes
+        Index of the class of each, and the names.
+    names, validation, network, parameters, batch, settings, mirror, augment, folder, seed, progress, groups, workers, cache
+        As for `train_classifier`.
+    """
+    names = [f"case {k + 1}" for k in range(len(data))] if names is None else names
+    target = np.asarray(truth, np.int64)
+    channels, *size = data[0].shape
+    distributed.joined()
+    held = held_out(validation, len(data), seed, groups, target)
+    learning = [k for k in range(len(data)) if k not in held]
+    # Half the usual turning and scaling: the whole image is seen, and what leaves it is lost.
+    usual = replace(USUAL, angle=USUAL.angle / 2, scale=USUAL.scale / 2, mirror=tuple(mirror), strength=augment)
+    steps = max(-(-len(learning) // batch), 1)
+    recipe = Recipe(tuple(size), batch, augment=usual, seed=seed, steps=steps)
+    _, place = cases.forecast(recipe, channels, 4 * data[0].size * len(data), workers, cache, None if folder is None else Path(folder))
+    kept = cases.kept(names, place, lambda k: digest_array(data[k]), lambda k: (data[k], None))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = nets.build(
             network,
-            **{"in_channels": channels_of(images[0]), "out_channels": len(classes), "dimensions": axes, **(parameters or {})},
+            **{"in_channels": channels, "out_channels": len(classes), "dimensions": len(size), **(parameters or {})},
         )
-    batches = _Whole(
-        [data[k] for k in learning], truth[learning], [names[k] for k in learning], batch, tuple(mirror), augment, seed
-    )
-    fitted = fit(
-        net,
-        batches,
-        loss=nn.functional.cross_entropy,
-        settings=settings,
-        validate=_Score([data[k] for k in held], truth[held]) if held else None,
-        folder=folder,
-        progress=progress,
-    )
-    return TrainedClassifier(classes, tuple(size), channels_of(images[0]), (fitted.net,), (fitted.history,))
-
-
-@dataclass
-class _Whole:
-    """Batches of whole images; each class is drawn equally often."""
-
-    images: Sequence[FloatArray]
-    truth: npt.NDArray[np.int64]
-    names: Sequence[str]
-    batch: int
-    mirror: tuple[int, ...]
-    augment: float
-    seed: int
-    _members: list[npt.NDArray[np.intp]] = field(default_factory=list, init=False)
-
-    def __post_init__(self) -> None:
-        self._members = [np.flatnonzero(self.truth == k) for k in np.unique(self.truth)]
-
-    def __len__(self) -> int:
-        return max(-(-len(self.images) // self.batch), 1)
-
-    def epoch(self, number: int) -> Iterator[dict[str, Any]]:
-        """Yield the batches of an epoch."""
-        generator = np.random.default_rng([self.seed, number])
-        queues = [generator.permutation(np.resize(generator.permutation(m), len(self) * self.batch)) for m in self._members]
-        for step in range(len(self)):
-            own = np.random.default_rng([self.seed, number, step + 1])
-            chosen = [int(queues[(step * self.batch + k) % len(queues)][step * self.batch + k]) for k in range(self.batch)]
-            yield {
-                "image": np.stack([self._one(self.images[k], own) for k in chosen]),
-                "truth": torch.from_numpy(self.truth[chosen]),
-                "names": [self.names[k] for k in chosen],
-            }
-
-    def _one(self, image: FloatArray, generator: np.random.Generator) -> FloatArray:
-        if not self.augment:
-            return image
-        shape = image.shape[1:]
-        matrix = placed((np.array(shape) - 1.0) / 2.0, shape, generator, 0.5 * self.augment, self.mirror)
-        moved = np.stack([sample_affine(channel, matrix, shape, "linear", None) for channel in image])
-        return changed(moved.astype(np.float32, copy=False), generator, self.augment)
+    part = (distributed.rank(), distributed.world())
+    with Loader([kept[k] for k in learning], recipe, workers, strata=target[learning].tolist(), part=part) as loader:
+        fitted = fit(
+            net,
+            Feed(loader, [names[k] for k in learning], target[learning]),
+            loss=nn.functional.cross_entropy,
+            settings=settings,
+            validate=_Score([kept[k].open().image for k in held], target[held]) if held else None,
+            folder=folder,
+            progress=progress,
+        )
+    return TrainedClassifier(tuple(classes), tuple(size), channels, (fitted.net,), (fitted.history,))
 
 
 class _Score:
@@ -223,15 +241,35 @@ class _Score:
         return {"log_likelihood": float(np.mean(likelihood)), "balanced_accuracy": float(np.mean(right))}
 
 
-def _sized(image: Image, size: Sequence[int]) -> FloatArray:
-    """Return an image of `size` samples over its whole extent, smoothed before it gets coarser, and normalised."""
+def sized(image: Image, size: Sequence[int]) -> FloatArray:
+    """Return an image of `size` samples over its whole extent, smoothed before it gets coarser, and normalised.
+
+    Parameters
+    ----------
+    image
+        Without time. Samples that are not finite become the median of the others of their channel.
+    size
+        Samples along each spatial axis.
+
+    Returns
+    -------
+    array
+        Shape (channels, *size), float32.
+    """
     data = channel_first(image)
+    if not np.isfinite(data).all():
+        data = np.stack([np.where(np.isfinite(c), c, _middle(c)) for c in data])
     steps = np.array([n / s for n, s in zip(data.shape[1:], size, strict=True)])
     matrix = np.column_stack([np.diag(steps), (steps - 1.0) / 2.0])
     sigma = np.where(steps > 1.0, 0.4 * np.sqrt(np.maximum(steps**2 - 1.0, 0.0)), 0.0)
     smoothed = [gaussian(channel, [float(s) for s in sigma]) if sigma.any() else channel for channel in data]
     channels = np.stack([sample_affine(c, matrix, tuple(size), "linear", None) for c in smoothed]).astype(np.float32)
     return normalised(channels, "zscore", [{}] * len(channels))
+
+
+def _middle(channel: FloatArray) -> np.float32:
+    finite = channel[np.isfinite(channel)]
+    return np.float32(np.median(finite)) if finite.size else np.float32(0.0)
 
 
 def _checked(images: Sequence[Image], labels: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -261,19 +299,3 @@ def _checked(images: Sequence[Image], labels: Sequence[str], names: Sequence[str
             f"Class '{alone[0]}' has a single training case: expected at least two, so that one can be learnt and another can check it."
         )
     return tuple(sorted(counts))
-
-
-def _held(validation: Sequence[int] | float, truth: npt.NDArray[np.int64], seed: int) -> list[int]:
-    if not isinstance(validation, int | float):
-        held = sorted({int(k) for k in validation})
-        if held and (held[0] < 0 or held[-1] >= len(truth) or len(held) >= len(truth)):
-            raise ParameterError(f"Validation cases {held} of {len(truth)}: expected indices of some of them, not all.")
-        return held
-    if not 0 <= validation < 1:
-        raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
-    generator = np.random.default_rng(seed)
-    found: list[int] = []
-    for k in np.unique(truth):
-        members = generator.permutation(np.flatnonzero(truth == k))
-        found += [int(m) for m in members[: min(int(np.ceil(validation * len(members))), len(members) - 1)]]
-    return sorted(found)

@@ -6,18 +6,22 @@ by `launch` on one machine, or by ``torchrun`` on several (it sets the same vari
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from isocenter.core.errors import ParameterError
 
-__all__ = ["joined", "launch", "mean", "rank", "shared", "world", "wrap"]
+__all__ = ["decided", "first", "joined", "launch", "mean", "rank", "shared", "summed", "world", "wrap"]
+
+Value = TypeVar("Value")
 
 
 def _active() -> bool:
@@ -54,23 +58,66 @@ def mean(value: float) -> float:
 
 def shared(value: Mapping[str, float]) -> Mapping[str, float]:
     """Return what process 0 has."""
+    return decided(lambda: dict(value))
+
+
+def decided(make: Callable[[], Value]) -> Value:
+    """Return what process 0 makes, in every process; what depends on the machine or writes files is made once."""
     if world() == 1:
-        return value
-    box: list[Any] = [dict(value)]
+        return make()
+    box: list[Any] = [make() if rank() == 0 else None]
     dist.broadcast_object_list(box, src=0)
-    found: Mapping[str, float] = box[0]
+    found: Value = box[0]
     return found
 
 
+@contextlib.contextmanager
+def first() -> Iterator[None]:
+    """Let process 0 go before all others, which then find what it has written."""
+    if world() > 1 and rank() > 0:
+        dist.barrier()
+    try:
+        yield
+    finally:
+        if world() > 1 and rank() == 0:
+            dist.barrier()
+
+
+class _Summed(torch.autograd.Function):
+    """Sum over the processes; what each does to it, all others feel."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        total = slope.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
+def summed(value: Tensor) -> Tensor:
+    """Return the sum of a tensor over the processes while they train (in step: validation is one process's own)."""
+    if world() == 1 or not torch.is_grad_enabled():
+        return value
+    total: Tensor = _Summed.apply(value)
+    return total
+
+
 def joined() -> bool:
-    """Join the group that ``torchrun`` describes in the environment; return whether there is one."""
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) < 2:
-        return False
-    if not _active():
+    """Join the group that ``torchrun`` describes in the environment; return whether there is one. Trainings do so themselves."""
+    if _active():
+        return True
+    described = all(name in os.environ for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE"))
+    if described and int(os.environ["WORLD_SIZE"]) > 1:
+        atexit.register(dist.destroy_process_group)
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    return True
+    return _active()
 
 
 def launch(function: Callable[..., None], processes: int, *arguments: Any) -> None:

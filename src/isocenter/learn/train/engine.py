@@ -19,6 +19,7 @@ from isocenter.learn.train import checkpoint, distributed
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.schedule import learning_rate
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.shared_norm import with_shared_norm
 
 __all__ = ["Fitted", "chosen_device", "fit"]
 
@@ -66,7 +67,8 @@ def fit(
         What one epoch goes through: mappings with ``image`` (batch, ...), ``truth`` (batch, ...) and, for messages, ``names``. Either
         something with a length that is iterated once an epoch (a list, a torch DataLoader), or an object with a length and a
         method ``epoch(number)`` that gives the batches of one epoch (from 0) and depends on nothing else: that is what makes a
-        resumed run equal an unbroken one.
+        resumed run equal an unbroken one. Several processes take batches in turn, unless the object's ``shared_by`` says that each
+        process makes its part of every batch: then they train as one would.
     loss
         Maps the network's output and the truth to a number.
     settings
@@ -89,6 +91,7 @@ def fit(
         If the folder holds a training with other settings, or the batches have no length.
     """
     settings = settings or FitSettings()
+    distributed.joined()
     run = _Run(net, _sized(batches), loss, settings, chosen_device(settings.device), None if folder is None else Path(folder))
     with _deterministic(settings, run.device), torch.random.fork_rng(enabled=True, devices=[]):
         run.resume()
@@ -141,8 +144,9 @@ class _Run:
         if isinstance(loss, nn.Module):
             loss.to(device)
         self.world, self.rank = distributed.world(), distributed.rank()
-        self.steps = max(len(batches) // self.world, 1)
-        self.wrapped = distributed.wrap(net, device)
+        self.dealt = self.world > 1 and getattr(batches, "shared_by", 1) != self.world
+        self.steps = max(len(batches) // self.world, 1) if self.dealt else len(batches)
+        self.wrapped = distributed.wrap(with_shared_norm(net) if self.world > 1 else net, device)
         self.optimizer = _optimizer(net, settings)
         self.average = checkpoint.copied(net.state_dict()) if settings.average else None
         self.best: dict[str, Tensor] | None = None
@@ -196,7 +200,7 @@ class _Run:
 
     def _shard(self, number: int) -> Iterable[Mapping[str, Any]]:
         found = self.batches.epoch(number) if hasattr(self.batches, "epoch") else iter(self.batches)
-        return itertools.islice(found, self.rank, None, self.world) if self.world > 1 else found
+        return itertools.islice(found, self.rank, None, self.world) if self.dealt else found
 
     def _step(self, batch: Mapping[str, Any], rate: float, number: int, step: int) -> float:
         image, truth = self._tensor(batch, "image"), self._tensor(batch, "truth")

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter.learn.train import distributed
+
 __all__ = ["DeepSupervision", "DiceCrossEntropy", "FocalLoss", "soft_dice"]
 
 #: Label that takes no part in any loss (outside a scribble, beyond the image).
@@ -22,7 +24,7 @@ IGNORE = 255
 
 
 def soft_dice(probabilities: Tensor, truth: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return the soft Dice coefficient of every class over the whole batch, and which classes count.
+    """Return the soft Dice coefficient of every class over the whole batch (of all processes), and which classes count.
 
     A class that is neither in the truth nor predicted anywhere (mean probability below 1/1000) does not count: its coefficient is
     0/0. One that is absent from the truth but predicted counts with its false positives.
@@ -45,6 +47,9 @@ def soft_dice(probabilities: Tensor, truth: Tensor, keep: Tensor | None = None) 
     both = (probabilities * hot).sum(axes)
     predicted, true = probabilities.sum(axes), hot.sum(axes)
     samples = probabilities[:, 0].numel()
+    if distributed.world() > 1:
+        sums = distributed.summed(torch.stack([both, predicted, true]))
+        both, predicted, true, samples = sums[0], sums[1], sums[2], samples * distributed.world()
     counted = (true > 0) | (predicted.detach() > 1e-3 * samples)
     return (2.0 * both + 1e-5) / (predicted + true + 1e-5), counted
 

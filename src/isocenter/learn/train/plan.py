@@ -18,6 +18,7 @@ import numpy as np
 
 from isocenter.core.errors import SpecError
 from isocenter.io.atomic import write_bytes
+from isocenter.learn.loading.estimate import LoadingCost
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import Fingerprint
 from isocenter.learn.train.settings import FitSettings
@@ -86,6 +87,8 @@ class Plan:
     decide
         How a sample's class follows from the scores: ``greatest``, or ``foreground`` (background only where it outweighs all classes
         together); see `nets.sliding_window.predict_labels`.
+    loading
+        What loading takes on this machine, where the plan is announced; no part of the plan itself, and not written.
     """
 
     network: str
@@ -104,10 +107,12 @@ class Plan:
     seconds: float | None = None
     memory: int | None = None
     decide: Decision = "greatest"
+    loading: LoadingCost | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for YAML."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _plain(asdict(replace(self, loading=None)))
+        del plain["loading"]
         return plain
 
     @classmethod
@@ -142,7 +147,7 @@ class Plan:
             f"{self.network}, features {list(self.parameters.get('channels', ()))}, patches {' x '.join(map(str, self.patch))} "
             f"({grid}), {self.batch} a batch, {self.steps} batches an epoch, at most {self.settings.epochs} epochs; "
             f"normalisation {self.normalisation}; time {time}, memory {memory}."
-        )
+        ) + ("" if self.loading is None else f" {self.loading.sentence()}")
 
 
 def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSettings | None = None) -> Plan:

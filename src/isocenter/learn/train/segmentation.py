@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,16 @@ from isocenter import nets
 from isocenter.core.errors import ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.learn.loading.augment import USUAL
+from isocenter.learn.loading.cache import Case, Prepared
+from isocenter.learn.loading.loader import Loader, Recipe
+from isocenter.learn.train import cases, distributed
 from isocenter.learn.train.engine import fit
-from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.feed import Feed
+from isocenter.learn.train.fingerprint import Fingerprint, fingerprint
 from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.losses import DeepSupervision, DiceCrossEntropy
-from isocenter.learn.train.patches import Patches
 from isocenter.learn.train.plan import Budget, Plan, make_plan, read_plan, write_plan
 from isocenter.learn.train.preparation import class_indices, native_labels, prepared
 from isocenter.nets import weights
@@ -105,6 +110,9 @@ def train_segmenter(
     seed: int = 0,
     announce: Callable[[Plan], None] | None = None,
     progress: Callable[[EpochRow], None] | None = None,
+    groups: Sequence[str] | None = None,
+    workers: int = 0,
+    cache: Path | str | None = None,
 ) -> TrainedSegmenter:
     """Train a segmenter.
 
@@ -115,8 +123,7 @@ def train_segmenter(
     names
         Of the cases, for messages.
     validation
-        Indices of the cases that choose the best epoch, or the part to draw; 0 or none learns from all and keeps the last epoch. Cases of
-        one patient must not stand on both sides: give the indices then.
+        Indices of the cases that choose the best epoch, or the part to draw; 0 or none learns from all and keeps the last epoch.
     plan
         Default: made from the fingerprint and the budget, and kept in the folder.
     budget
@@ -130,54 +137,47 @@ def train_segmenter(
     seed
         Of the split, weights and patches.
     announce
-        Called with the plan, its expected time and memory in it, before anything is trained.
+        Called with the plan, its expected time and memory and those of loading in it, before anything is prepared or trained.
     progress
         Called with the row of each epoch.
+    groups
+        Patient of each case: `validation` never divides one.
+    workers
+        Processes that cut patches beside the training; batches are bit-equal for any number. A script that trains with workers
+        keeps its calls under ``if __name__ == "__main__":``.
+    cache
+        Folder that prepared cases are mapped from. Default: memory, and ``cache`` in `folder` where they do not fit or there are workers.
 
     Raises
     ------
     ContentError, GridMismatchError
         If the data cannot be used; the message names the case.
+    BudgetError
+        If loading would take more than half of the free memory.
     """
+    distributed.joined()
     folder = None if folder is None else Path(folder)
     found = fingerprint(images, masks, names)
-    if plan is None and folder is not None and (folder / "plan.yaml").exists():
-        plan = read_plan(folder / "plan.yaml")
-    plan = plan or make_plan(found, budget)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_plan(plan, folder / "plan.yaml")
-    if announce is not None:
-        announce(plan)
-    held = _held_out(validation, len(images), seed)
-    segments = [Segment.from_dict(s) for s in plan.segments]
-    pairs = []
-    for image, mask in zip(images, masks, strict=True):
-        data, grid = prepared(image, plan.spacing, plan.normalisation, plan.intensity)
-        pairs.append((data, class_indices(mask, segments, grid)))
+    plan = distributed.decided(lambda: _decided(plan, found, budget, folder))
+    held = held_out(validation, len(images), seed, groups)
+    names = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
+    recipe = _recipe(plan, found, mirror, seed)
+    loading, place = cases.forecast(recipe, found.channels, _prepared_bytes(plan, found), workers, cache, folder)
+    if announce is not None and distributed.rank() == 0:
+        announce(replace(plan, loading=loading))
+    kept = _kept(images, masks, names, plan, place)
     learning = [k for k in range(len(images)) if k not in held]
-    batches = Patches(
-        [pairs[k][0] for k in learning],
-        [pairs[k][1] for k in learning],
-        plan.patch,
-        plan.batch,
-        plan.steps,
-        plan.foreground,
-        plan.augment,
-        tuple(mirror),
-        plan.spacing or found.median_spacing,
-        [names[k] for k in learning] if names is not None else [f"case {k + 1}" for k in learning],
-        seed,
-    )
-    fitted = fit(
-        _new(plan, seed),
-        batches,
-        loss=DeepSupervision(loss or DiceCrossEntropy()),
-        settings=plan.settings,
-        validate=_Validation([pairs[k] for k in held], plan) if held else None,
-        folder=folder,
-        progress=progress,
-    )
+    part = (distributed.rank(), distributed.world())
+    with Loader([kept[k] for k in learning], recipe, workers, part=part) as loader:
+        fitted = fit(
+            _new(plan, seed),
+            Feed(loader, [names[k] for k in learning]),
+            loss=DeepSupervision(loss or DiceCrossEntropy()),
+            settings=plan.settings,
+            validate=_Validation([kept[k] for k in held], plan) if held else None,
+            folder=folder,
+            progress=progress,
+        )
     return TrainedSegmenter(plan, (fitted.net,), (fitted.history,), tuple(mirror))
 
 
@@ -221,16 +221,60 @@ def dice_by_class(prediction: npt.NDArray[Any], truth: npt.NDArray[Any], classes
 class _Validation:
     """Mean over cases of the mean Dice over the classes that a case or its prediction shows."""
 
-    def __init__(self, pairs: Sequence[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]], plan: Plan) -> None:
-        self.pairs, self.plan = pairs, plan
+    def __init__(self, cases: Sequence[Case], plan: Plan) -> None:
+        self.cases, self.plan = cases, plan
 
     def __call__(self, net: nn.Module) -> dict[str, float]:
         rows = []
-        for data, truth in self.pairs:
+        for case in self.cases:
+            data, truth, _ = case.open()
+            assert truth is not None
             prediction = labels_of(data, [net], self.plan)
             scores = np.array(dice_by_class(prediction, truth, len(self.plan.segments) + 1))
             rows.append(float(np.nanmean(scores)) if np.isfinite(scores).any() else 1.0)
         return {"dice": float(np.mean(rows))}
+
+
+def _decided(plan: Plan | None, found: Fingerprint, budget: Budget | None, folder: Path | None) -> Plan:
+    """Return the plan that is given, stands in the folder, or follows from the fingerprint; it is kept in the folder."""
+    if plan is None and folder is not None and (folder / "plan.yaml").exists():
+        plan = read_plan(folder / "plan.yaml")
+    plan = plan or make_plan(found, budget)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(plan, folder / "plan.yaml")
+    return plan
+
+
+def _recipe(plan: Plan, found: Fingerprint, mirror: Sequence[int], seed: int) -> Recipe:
+    return Recipe(
+        plan.patch,
+        plan.batch,
+        foreground=plan.foreground,
+        augment=replace(USUAL, mirror=tuple(mirror), strength=plan.augment),
+        spacing=tuple(plan.spacing or found.median_spacing),
+        seed=seed,
+        steps=plan.steps,
+    )
+
+
+def _prepared_bytes(plan: Plan, found: Fingerprint) -> int:
+    total = 0.0
+    for shape, spacing in zip(found.shapes, found.spacings, strict=True):
+        scale = 1.0 if plan.spacing is None else float(np.prod(np.divide(spacing, plan.spacing)))
+        total += float(np.prod(shape)) * scale * (4 * found.channels + 1)
+    return int(total)
+
+
+def _kept(images: Sequence[Image], masks: Sequence[LabelMap], names: Sequence[str], plan: Plan, place: Path | None) -> list[Case]:
+    segments = [Segment.from_dict(s) for s in plan.segments]
+    how = [plan.spacing, plan.normalisation, [dict(i) for i in plan.intensity], [dict(s) for s in plan.segments]]
+
+    def make(k: int) -> Prepared:
+        data, grid = prepared(images[k], plan.spacing, plan.normalisation, plan.intensity)
+        return data, class_indices(masks[k], segments, grid)
+
+    return cases.kept(names, place, lambda k: [images[k].digest, masks[k].digest, how], make)
 
 
 def _new(plan: Plan, seed: int) -> nn.Module:
@@ -243,18 +287,6 @@ def _new(plan: Plan, seed: int) -> nn.Module:
 def _laid_out(net: nn.Module, plan: Plan) -> nn.Module:
     """Return a network with its weights in the layout of the plan: another one gives other last digits."""
     return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.patch) == 2 else net
-
-
-def _held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
-    if isinstance(validation, int | float):
-        if not 0 <= validation < 1:
-            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
-        number = min(int(np.ceil(validation * count)), count - 1)
-        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
-    held = sorted({int(k) for k in validation})
-    if (held and (held[0] < 0 or held[-1] >= count)) or len(held) >= count:
-        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
-    return held
 
 
 def _window(shape: Sequence[int], plan: Plan) -> tuple[int, ...]:
