@@ -118,11 +118,12 @@ def fitted_around(finder: Finder, images: Sequence[Image], truth: Sequence[Place
 
 
 def _threshold(model: PlaceModel, pairs: Sequence[tuple[Places, Places]]) -> float:
-    """Return the least probability at which a mean image has at most one false alarm."""
+    """Return the probability that finds most objects with at most one false alarm in a mean image, the highest of equals."""
     if not any(len(t) for _, t in pairs):
         return 0.5
     findings = [judged_findings(model.calibrated(found), t, str(k)) for k, (found, t) in enumerate(pairs)]
     curve = froc(findings)
     allowed = np.flatnonzero(curve.false_positives <= 1.0 + 1e-9)
-    last = curve.threshold[allowed[-1]]
-    return float(last) if np.isfinite(last) else 1.0
+    # The highest threshold that finds as much: beyond it there are more false alarms alone.
+    best = allowed[int(np.argmax(curve.sensitivity[allowed]))]
+    return float(curve.threshold[best]) if np.isfinite(curve.threshold[best]) else 1.0

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from isocenter.core.errors import ParameterError
 from isocenter.view.style import ACCENT, INK, MUTED, PALE, area, blank, finish, font, label
 
-__all__ = ["agreement", "learning", "reliability", "roc"]
+__all__ = ["agreement", "froc", "learning", "reliability", "roc", "success"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -111,3 +111,45 @@ def learning(points: Sequence[tuple[int, float, float, float]], score: str) -> b
     axes.plot(x, [p[1] for p in points], "o-", color=ACCENT, linewidth=2)
     axes.set_xlim(0, max(x) * 1.05)
     return finish(figure)  # type: ignore[arg-type]  # blank() made it
+
+
+_TONES = (ACCENT, "#c2571a", "#5b4b9a", "#8795a1")
+
+
+def froc(curves: Sequence[tuple[str, FloatArray, FloatArray]]) -> bytes:
+    """Return FROC curves as PNG.
+
+    Parameters
+    ----------
+    curves
+        (name, false positives an image, sensitivity), the most important first, four at most.
+    """
+    figure, axes = _stairs("FROC: objects found against false alarms", "false positives an image", "sensitivity", curves)
+    axes.set_xlim(0, 8)
+    return finish(figure)  # type: ignore[arg-type]  # blank() made it
+
+
+def success(curves: Sequence[tuple[str, FloatArray, FloatArray]], unit: str) -> bytes:
+    """Return success curves of landmarks as PNG.
+
+    Parameters
+    ----------
+    curves
+        (name, distances, share of landmarks within each), the most important first, four at most.
+    unit
+        Of the distances.
+    """
+    figure, axes = _stairs("Landmarks within a distance of the truth", f"distance ({unit})", "share of landmarks", curves)
+    axes.set_xlim(0, max(float(distances[-1]) for _, distances, _ in curves))
+    return finish(figure)  # type: ignore[arg-type]  # blank() made it
+
+
+def _stairs(title: str, across: str, down: str, curves: Sequence[tuple[str, FloatArray, FloatArray]]) -> tuple[object, Axes]:
+    if not 1 <= len(curves) <= len(_TONES):
+        raise ParameterError(f"{len(curves)} curves: expected 1 to {len(_TONES)}.")
+    figure, axes = _axes(title, across, down, 600.0)
+    for (name, x, y), tone in zip(curves, _TONES, strict=False):
+        axes.step(x, y, where="post", color=tone, linewidth=2, label=name)
+    axes.set_ylim(-0.01, 1.01)
+    axes.legend(loc="lower right", frameon=False, prop=font())
+    return figure, axes

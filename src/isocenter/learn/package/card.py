@@ -70,6 +70,13 @@ def _task(manifest: Mapping[str, Any]) -> list[str]:
         if len(names) == 2 and manifest.get("threshold") is not None:
             lines.append(f"A case is called '{names[1]}' from a probability of {manifest['threshold']:.4g} on.")
         return lines
+    if manifest["task"] in ("detection", "landmarks"):
+        lines = [
+            f"{'Boxes around' if manifest['task'] == 'detection' else 'Places of'} {', '.join(names)}. {plain(manifest['model'], 300)}"
+        ]
+        if manifest.get("threshold") is not None:
+            lines.append(f"A candidate is called an object from a probability of {manifest['threshold']:.4g} on.")
+        return lines
     if manifest["task"] == "segmentation":
         return [f"Segmentation of {', '.join(names)}. {plain(manifest['model'], 300)}"]
     return [f"Prediction of a number (unit {plain(manifest['unit'], 40)}). {plain(manifest['model'], 300)}"]

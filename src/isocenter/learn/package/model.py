@@ -13,11 +13,13 @@ from isocenter.core.errors import ContentError, FormatError, IsocenterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 from isocenter.core.operation import Spec
+from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Prediction
 from isocenter.core.study import Study
 from isocenter.learn.package import selftest
 from isocenter.learn.package.fingerprint import unlike_image, unlike_row
 from isocenter.learn.package.models import TableModel
+from isocenter.learn.places import Places
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.plan import plan
 from isocenter.pipeline.run import execute
@@ -25,9 +27,10 @@ from isocenter.pipeline.run import execute
 __all__ = ["MODEL_STEPS", "Package"]
 
 #: The operations that stand for the model in a package's pipeline.
-MODEL_STEPS = ("classify.package", "segment.package")
+MODEL_STEPS = ("classify.package", "segment.package", "detect.package")
 
 Row = npt.ArrayLike | Mapping[str, float]
+Result = Prediction | LabelMap | Points | Boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Package:
     manifest
         Name, task, classes, expected inputs, training.
     model
-        `TableModel`, `NetworkClassifier` or `NetworkSegmenter`.
+        `TableModel`, `PlaceModel`, `NetworkClassifier` or `NetworkSegmenter`.
     pipeline
         What is done before and after the model, which is a step of it.
     fingerprint
@@ -74,7 +77,9 @@ class Package:
 
     @property
     def threshold(self) -> float | None:
-        """Probability from which the second of two classes is called; None where there are not two."""
+        """Probability from which the second of two classes, or an object, is called; None where nothing is."""
+        if self.manifest["task"] == "detection":
+            return float(self.model.threshold)
         return self.model.threshold if self.manifest["task"] == "classification" and len(self.classes) == 2 else None
 
     @property
@@ -84,7 +89,7 @@ class Package:
             return all(m.calibrator is not None for m in self.model.members)
         return getattr(self.model, "calibrator", None) is not None
 
-    def predict(self, value: Image | Row, site: str = "") -> Prediction | LabelMap:
+    def predict(self, value: Image | Row, site: str = "") -> Result:
         """Return what the model says of one case, with all that is done before and after.
 
         Parameters
@@ -107,10 +112,14 @@ class Package:
             return self._executed(after, study).slots[after[-1].to]
         return found
 
+    def prepared(self, image: Image) -> Image:
+        """Return what the steps before the model make of an image."""
+        return self._done(self._parts()[0], image)
+
     def check(self, value: Image | Row) -> list[str]:
         """Return a sentence for each way in which a case is unlike those of the training; none where it is like them."""
         if isinstance(value, Image):
-            value = self._done(self._parts()[0], value)
+            value = self.prepared(value)
         return self.warnings(value)
 
     def warnings(self, value: Image | Row) -> list[str]:
@@ -125,7 +134,7 @@ class Package:
                 return found  # what cannot be described is refused by the prediction, with the reason
         return unlike_row(self.fingerprint, self._rows(value)[0])
 
-    def apply(self, value: Image | Row, site: str = "") -> Prediction | LabelMap:
+    def apply(self, value: Image | Row, site: str = "") -> Result:
         """Return what the model alone says of a case as it gets it."""
         if isinstance(self.model, TableModel):
             found = self.model.predict(self._rows(value), np.array([site]))[0]
@@ -134,15 +143,26 @@ class Package:
             return Prediction(value=float(found), unit=str(self.manifest["unit"]))
         if not isinstance(value, Image):
             raise ContentError(f"Model '{self.manifest['name']}' takes images: expected one, not a row of features.")
-        wanted = [d.split() for d in self.fingerprint.get("dims", [])]
-        if wanted and len(value.geometry.shape) not in {sum(d in "zyx" for d in dims) for dims in wanted}:
-            raise ContentError(
-                f"An image with axes {value.dims}: model '{self.manifest['name']}' was trained on {' or '.join(map(' '.join, wanted))}."
-            )
+        self.refuse_axes(value)
         if self.manifest["task"] == "segmentation":
             labels: LabelMap = self.model.trained.predict(value)
             return labels
+        if self.manifest["task"] in ("detection", "landmarks"):
+            places: Places = self.model.predict(value)
+            return places.world()
         return Prediction(self.classes, tuple(float(p) for p in self.model.probabilities([value])[0]))
+
+    def refuse_axes(self, image: Image) -> None:
+        """Raise ContentError where an image has another number of spatial axes than those of the training."""
+        wanted = [d.split() for d in self.fingerprint.get("dims", [])]
+        if wanted and len(image.geometry.shape) not in {sum(d in "zyx" for d in dims) for dims in wanted}:
+            raise ContentError(
+                f"An image with axes {image.dims}: model '{self.manifest['name']}' was trained on {' or '.join(map(' '.join, wanted))}."
+            )
+
+    def described(self, image: Image) -> npt.NDArray[np.float64]:
+        """Return the features that a model of images sees of an image as the model gets it, shape (features,)."""
+        return self._rows(image)[0]
 
     def self_test(self) -> selftest.SelfTest:
         """Predict the made-up case again and compare with what was expected when the package was made."""
@@ -158,7 +178,7 @@ class Package:
 
     def features(self, image: Image) -> npt.NDArray[np.float64]:
         """Return the features that a model of images sees, shape (features,)."""
-        return self._rows(self._done(self._parts()[0], image))[0]
+        return self.described(self.prepared(image))
 
     def _rows(self, value: Image | Row) -> npt.NDArray[np.float64]:
         names = self.model.names

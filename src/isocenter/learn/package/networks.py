@@ -20,7 +20,7 @@ from isocenter.learn.train.classification import TrainedClassifier
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
-__all__ = ["NetworkClassifier", "NetworkSegmenter", "restore", "take_apart"]
+__all__ = ["NetworkClassifier", "NetworkSegmenter", "restore", "restored_net", "take_apart"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -111,14 +111,14 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
     try:
         if description["kind"] == "segmenter":
             plan = Plan.from_dict(description["plan"])
-            made = [_net(plan.network, plan.parameters, arrays, k) for k in range(int(description["count"]))]
+            made = [restored_net(plan.network, plan.parameters, arrays, k) for k in range(int(description["count"]))]
             if plan.settings.channels_last and len(plan.patch) == 2:  # another layout gives other last digits
                 made = [net.to(memory_format=torch.channels_last) for net in made]
             return NetworkSegmenter(TrainedSegmenter(plan, tuple(made), (), tuple(description["mirror"])))
         size, channels = tuple(int(n) for n in description["size"]), int(description["channels"])
         classes, parameters = tuple(map(str, description["classes"])), dict(description["parameters"])
         whole = {"in_channels": channels, "out_channels": len(classes), "dimensions": len(size), **parameters}
-        made = [_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
+        made = [restored_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
         trained = TrainedClassifier(classes, size, channels, tuple(made))
         calibrator = calibrator_from(description["calibrator"])
         return NetworkClassifier(trained, description["network"], parameters, calibrator, float(description["threshold"]))
@@ -129,7 +129,8 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
         raise FormatError(f"The networks do not fit their description ({reason}): the package was not written whole.") from error
 
 
-def _net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], k: int) -> nn.Module:
+def restored_net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], k: int) -> nn.Module:
+    """Return the k-th network of a description, its weights checked before anything of their size is allocated."""
     start = f"net{k}/"
     state = {n[len(start) :]: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n.startswith(start)}
     _fits(name, parameters, state)

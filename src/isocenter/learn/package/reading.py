@@ -18,12 +18,14 @@ from isocenter.core.extras import require
 from isocenter.core.results import Score
 from isocenter.io import atomic
 from isocenter.io.budget import Budget
-from isocenter.learn.package import models, selftest
+from isocenter.learn.package import models, pixels, places, selftest
 from isocenter.learn.package.archive import SUFFIX, pack, unpack
 from isocenter.learn.package.card import card_of
 from isocenter.learn.package.fingerprint import check_fingerprint
 from isocenter.learn.package.model import MODEL_STEPS, Package
 from isocenter.learn.package.models import TableModel
+from isocenter.learn.package.pixels import PixelSegmenter
+from isocenter.learn.place_model import PlaceModel
 from isocenter.pipeline import yaml
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.spec import load
@@ -32,6 +34,9 @@ __all__ = ["FORMAT", "Training", "read_package", "write_package"]
 
 FORMAT = "isocenter model package 1"
 
+#: Kinds of models that label images, and how far a self-test may be off for each kind.
+_SEGMENTERS = ("segmenter", "pixels")
+_TOLERANCES = {"table": 1e-6, "classifier": 1e-4, "segmenter": 1e-3, "pixels": 1e-3, **dict.fromkeys(places.KINDS, 1e-2)}
 #: What stands in the file where its maker names no other terms.
 _LICENCE = "No licence was stated by the maker of this model: all rights are reserved until they say otherwise.\n"
 
@@ -89,7 +94,7 @@ def write_package(
     path
         The file; its name ends in ``.isocenter``.
     model
-        `TableModel`, `networks.NetworkClassifier` or `networks.NetworkSegmenter`.
+        `TableModel`, `pixels.PixelSegmenter`, `PlaceModel`, `networks.NetworkClassifier` or `networks.NetworkSegmenter`.
     name
         What it is called: lower-case words joined by hyphens.
     fingerprint
@@ -99,7 +104,7 @@ def write_package(
     scores
         As proved in training.
     pipeline
-        What is done before and after; one of its steps is ``classify.package`` or ``segment.package``. Default: that step alone.
+        What is done before and after; one of its steps is one of `MODEL_STEPS`. Default: that step alone.
     plan
         Settings of the training, as plain values.
     codes
@@ -137,7 +142,7 @@ def write_package(
     value: Any = (
         selftest.made_up_row(fingerprint) if description.get("source") == "table" else selftest.made_up_image(fingerprint)
     )
-    tolerance = {"table": 1e-6, "classifier": 1e-4, "segmenter": 1e-3}[description["kind"]]
+    tolerance = _TOLERANCES[description["kind"]]
     test = selftest.described(value, draft.predict(value), tolerance)
     card = card_of(manifest, rows, models.held_rows(description))
     data = _members(replace(draft, card=card, licence=licence or _LICENCE, test=test), description, arrays)
@@ -185,6 +190,10 @@ def read_package(path: Path | str, *, sha256: str = "", budget: Budget | None = 
         description = manifest["description"]
         if description["kind"] == "table":
             model: Any = models.restore(description, arrays)
+        elif description["kind"] == "pixels":
+            model = pixels.restore(description, arrays)
+        elif description["kind"] in places.KINDS:
+            model = places.restore(description, arrays)
         else:
             model = _networks().restore(description, arrays)
         test = (
@@ -220,7 +229,7 @@ def _check(package: Package) -> None:
     check_fingerprint(package.fingerprint)
     if sum(step.op in MODEL_STEPS for step in package.pipeline.steps) != 1:
         raise FormatError(f"its pipeline has not one step {' or '.join(MODEL_STEPS)}")
-    if package.manifest["task"] not in ("classification", "regression", "segmentation"):
+    if package.manifest["task"] not in ("classification", "regression", "segmentation", "detection", "landmarks"):
         raise FormatError(f"its task is '{package.manifest['task']}', which is not known")
     if tuple(package.model.classes) != package.classes or not isinstance(package.manifest["training"]["digests"], list):
         raise FormatError("its classes are not those of its model")
@@ -266,6 +275,10 @@ def _networks() -> Any:
 def _taken_apart(model: Any) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     if isinstance(model, TableModel):
         return models.take_apart(model)
+    if isinstance(model, PixelSegmenter):
+        return pixels.take_apart(model)
+    if isinstance(model, PlaceModel):
+        return places.take_apart(model)
     taken: tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] = _networks().take_apart(model)
     return taken
 
@@ -290,9 +303,10 @@ def _members(package: Package, description: Mapping[str, Any], arrays: Mapping[s
 
 
 def _default_pipeline(name: str, description: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Pipeline:
-    segments = description["kind"] == "segmenter"
-    to = "predicted" if segments else "prediction"
-    step = Step("segment.package" if segments else "classify.package", {}, ("image",), to)
+    segments, finds = description["kind"] in _SEGMENTERS, description["kind"] in places.KINDS
+    to = "predicted" if segments else "found" if finds else "prediction"
+    operation = "segment.package" if segments else "detect.package" if finds else "classify.package"
+    step = Step(operation, {}, ("image",), to)
     applies = {"modality": list(fingerprint["modality"])} if fingerprint.get("modality") else {}
     report = {"labels": [to]} if segments else {}
     return Pipeline(name, (step,), title=name.replace("-", " ").capitalize(), applies=applies, report=report)
@@ -303,13 +317,18 @@ def _manifest(
     codes: Mapping[str, Sequence[str]], unit: str, intended_use: str, limits: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     kind = description["kind"]
-    task = "segmentation" if kind == "segmenter" else "classification" if model.classes else "regression"
+    task = "segmentation" if kind in _SEGMENTERS else "classification" if model.classes else "regression"
+    task = places.KINDS.get(kind, task)
     classes = [{"name": c, "code": list(codes[c]) if c in codes else None} for c in model.classes]
-    if kind == "segmenter":
+    if kind in _SEGMENTERS:
         classes = [s.to_dict() for s in model.trained.segments]
     if kind == "table":
         learners = sorted({m.fitted.recipe.learner for m in model.members})
         words = f"Learner {', '.join(learners)} on {len(model.names)} features, mean of {len(model.members)} fitted models."
+    elif kind == "pixels":
+        words = "Classifier of samples by brightness, surroundings and place; no network."
+    elif kind in places.KINDS:
+        words = places.words_of(model)
     else:
         network = model.network if kind == "classifier" else model.trained.plan.network
         words = f"Network {network}, mean of {len(model.trained.networks)} trainings."
@@ -330,7 +349,9 @@ def _manifest(
         "model": words,
         "classes": classes,
         "unit": unit,
-        "threshold": getattr(model, "threshold", None) if len(classes) == 2 and task == "classification" else None,
+        "threshold": getattr(model, "threshold", None)
+        if (len(classes) == 2 and task == "classification") or task == "detection"
+        else None,
         "inputs": inputs,
         "training": {**asdict(training), "sites": list(training.sites), "digests": sorted(training.digests)},
         "intended_use": intended_use,

@@ -13,9 +13,12 @@ from isocenter.core.errors import ParameterError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
+from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Prediction
 
 __all__ = ["SelfTest", "compared", "described", "made_up_image", "made_up_row", "rebuilt"]
+
+Result = Prediction | LabelMap | Points | Boxes
 
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 #: Samples along each side of a made-up picture and volume, at most.
@@ -98,7 +101,7 @@ def made_up_row(known: Mapping[str, Any], seed: int = 0) -> npt.NDArray[np.float
 
 
 def described(
-    value: Image | npt.NDArray[np.float64], result: Prediction | LabelMap, tolerance: float
+    value: Image | npt.NDArray[np.float64], result: Result, tolerance: float
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
     """Return a test as plain values, the arrays of its input, and those of what is expected."""
     plain: dict[str, Any] = {"tolerance": tolerance}
@@ -113,6 +116,13 @@ def described(
     if isinstance(result, LabelMap):
         plain["expected"] = {"kind": "labels"}
         expected["labels"] = np.ascontiguousarray(result.array)
+    elif isinstance(result, Points):
+        plain["expected"] = {"kind": "points", "names": list(result.names or ())}
+        expected["places"] = np.ascontiguousarray(result.positions)
+    elif isinstance(result, Boxes):
+        plain["expected"] = {"kind": "boxes", "names": list(result.names or ())}
+        expected["places"] = np.ascontiguousarray(result.bounds.reshape(-1, 6))
+        expected["scores"] = np.zeros(len(result)) if result.scores is None else np.ascontiguousarray(result.scores)
     elif result.classes:
         plain["expected"] = {"kind": "classes", "classes": list(result.classes), "probabilities": list(result.probabilities)}
     else:
@@ -130,7 +140,7 @@ def rebuilt(plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) ->
     return Image(arrays["array"], tuple(made["dims"]), geometry, modality=made["modality"], quantity=made["quantity"])
 
 
-def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]], result: Prediction | LabelMap) -> SelfTest:
+def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]], result: Result) -> SelfTest:
     """Return how far a result lies from the expected one."""
     wanted, tolerance = plain["expected"], float(plain["tolerance"])
     if isinstance(result, LabelMap):
@@ -138,6 +148,8 @@ def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]],
         same_shape = labels.shape == result.array.shape
         difference = float((np.asarray(result.array) != labels).mean()) if same_shape else 1.0
         words = f"{100 * difference:.3g} % of the samples have another label than when the package was made"
+    elif isinstance(result, Points | Boxes):
+        difference, words = _places_apart(wanted, expected, result)
     elif wanted["kind"] == "classes":
         same = list(result.classes) == list(wanted["classes"])
         pairs = zip(result.probabilities, wanted["probabilities"], strict=same)
@@ -148,3 +160,23 @@ def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]],
         words = f"the number differs by {difference:.2g} of itself from that when the package was made"
     passed = bool(difference <= tolerance)
     return SelfTest(passed, difference, tolerance, f"{words[0].upper()}{words[1:]}; at most {tolerance:g} is allowed.")
+
+
+def _places_apart(
+    wanted: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]], result: Points | Boxes
+) -> tuple[float, str]:
+    """Return how far points, or the ten surest boxes, lie from where they were, and the same in words."""
+    places, names = np.asarray(expected["places"], np.float64), list(wanted["names"])
+    if isinstance(result, Points):
+        same = names == list(result.names or ()) and places.shape == result.positions.shape
+        away = float(np.linalg.norm(result.positions - places, axis=1).max(initial=0.0)) if same else float("inf")
+        return away, f"points lie up to {away:.2g} mm from where they lay when the package was made"
+    scores = np.asarray(expected["scores"], np.float64)
+    found = result.bounds.reshape(-1, 6)
+    away = 0.0
+    for k in np.argsort(-scores, kind="stable")[:10]:
+        own = np.abs(found - places[k]).max(axis=1, initial=0.0)
+        own = np.maximum(own, np.abs((np.zeros(len(found)) if result.scores is None else result.scores) - scores[k]))
+        own = np.where([n == names[int(k)] for n in result.names or ()], own, np.inf) if len(found) else own
+        away = max(away, float(own.min(initial=np.inf)))
+    return away, f"boxes and their probabilities lie up to {away:.2g} from those when the package was made"
