@@ -12,7 +12,7 @@ from isocenter.learn.evaluate.ranking import roc_curve
 
 __all__ = ["Rule", "choose_threshold"]
 
-Rule = Literal["youden", "f1", "sensitivity", "specificity", "half"]
+Rule = Literal["prevalence", "youden", "f1", "sensitivity", "specificity", "half"]
 
 
 def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "youden", at_least: float = 0.9) -> float:
@@ -28,8 +28,10 @@ def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "y
     score
         Probability of the positive class.
     rule
-        ``youden`` (sensitivity + specificity highest), ``f1``, ``sensitivity`` or ``specificity`` (the other one highest
-        among the thresholds that reach `at_least`), ``half`` (0.5 whatever the data).
+        ``prevalence``: the share of positives. Of calibrated probabilities it is where sensitivity + specificity is highest (there a case
+        says as much for one class as for the other), and being an average it moves less from one small cohort to the next than the best
+        of many thresholds. ``youden`` (sensitivity + specificity highest on these cases), ``f1``, ``sensitivity`` or ``specificity`` (the
+        other one highest among the thresholds that reach `at_least`), ``half`` (0.5 whatever the data).
     at_least
         The bound of those two rules.
 
@@ -44,7 +46,9 @@ def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "y
     if positive.all() or not positive.any():
         raise ContentError("An operating point cannot be chosen on cases of one class: expected positives and negatives.")
     rate, sensitivity, threshold = roc_curve(positive, score)
-    share = positive.mean()
+    share = float(positive.mean())
+    if rule == "prevalence":
+        return share
     if rule == "youden":
         quality = sensitivity - rate
     elif rule == "f1":
@@ -55,7 +59,9 @@ def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "y
     elif rule == "specificity":
         quality = np.where(1.0 - rate >= at_least, sensitivity, -1.0)
     else:
-        raise ParameterError(f"Rule '{rule}' for an operating point: expected youden, f1, sensitivity, specificity or half.")
+        raise ParameterError(
+            f"Rule '{rule}' for an operating point: expected prevalence, youden, f1, sensitivity, specificity or half."
+        )
     at = int(np.argmax(quality))
     below = threshold[at + 1] if at + 1 < threshold.size else threshold[at] - 1e-9
     above = threshold[at] if np.isfinite(threshold[at]) else below + 1e-9
