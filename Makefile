@@ -98,8 +98,9 @@ figures: $(VENV)/.test ## score the ready-made segmenters over whole sets of sha
 train-lungfields train-nuclei train-cord train-landmarks train-lesions: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
 	@$(BIN)/python -m benchmarks.train.$* --seeds $(or $(SEEDS),0)
 
-fuzz: $(VENV)/.test ## look at 100,000 mutated inputs (minutes); COUNT=... and SEED=... change them
+fuzz: $(VENV)/.test ## look at 100,000 mutated inputs and 20,000 of each container (an hour); COUNT=... and SEED=... change them
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),20261121) --keep fuzz-findings
+	@for kind in video ismrmrd minc; do $(BIN)/python -m tests.fuzz --kind $$kind --count $(or $(COUNT),20000) --seed $(or $(SEED),20261121) --keep fuzz-findings || exit 1; done
 
 faults: $(VENV)/.test ## fail every single write step of a run in turn (about ten minutes)
 	@$(BIN)/python -m tests.jobs.faults

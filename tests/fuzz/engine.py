@@ -25,8 +25,10 @@ from typing import Any
 import numpy as np
 
 from isocenter.core.errors import IsocenterError, SpecError
-from isocenter.io import child, door, formats
+from isocenter.io import child, door, fork_server, formats
 from isocenter.pipeline import spec
+from tests.fuzz import held
+from tests.fuzz.containers import bent, containers
 from tests.fuzz.mutate import mutation
 from tests.fuzz.seeds import seeds
 
@@ -58,6 +60,10 @@ class Report:
         Crashes, hangs and uncaught exceptions.
     taken_mib
         The most that a child took above what it was forked with.
+    children_mib
+        The most that a file took in the child that read it (containers only).
+    ended
+        Children that died or were ended over a file (containers only).
     damaged
         How often the last border had to put an exception of a library into words: kind -> count.
     """
@@ -68,6 +74,8 @@ class Report:
     seconds: float = 0.0
     slowest: float = 0.0
     taken_mib: float = 0.0
+    children_mib: float = 0.0
+    ended: int = 0
     findings: list[Finding] = field(default_factory=list)
     damaged: Counter[str] = field(default_factory=Counter)
 
@@ -76,6 +84,8 @@ class Report:
             f"{self.done} inputs in {self.seconds:.0f} s ({self.done / max(self.seconds, 1e-9):.0f} a second): {self.read} read, "
             f"{self.refused} refused, slowest {self.slowest:.2f} s, {self.taken_mib:.0f} MiB taken, {len(self.findings)} findings"
         ]
+        if self.children_mib or self.ended:
+            lines.append(f"  in children of their own: {self.children_mib:.0f} MiB taken, {self.ended} children ended")
         lines += [f"  {f.name} {f.number}: {f.what}" for f in self.findings]
         lines += [f"  put into words at the last border {count} times: {kind}" for kind, count in self.damaged.most_common(20)]
         return "\n".join(lines)
@@ -90,11 +100,13 @@ class Fuzzer:
         Chooses all mutations.
     folder
         Scratch space.
+    kind
+        ``video``, ``ismrmrd`` or ``minc``: files that children of their own read; empty: all others.
     """
 
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.seed, self.folder = seed, folder
-        self.sound = seeds(folder / "seeds")
+    def __init__(self, seed: int, folder: Path, kind: str = "") -> None:
+        self.seed, self.folder, self.kind = seed, folder, kind
+        self.sound = containers(kind, folder / "seeds") if kind else seeds(folder / "seeds")
         self.names = sorted(self.sound)
         for one in formats.FORMATS:
             one.module()
@@ -104,13 +116,17 @@ class Fuzzer:
             look(path)
             path.unlink()
         child.stop()
+        fork_server.stop()
 
     def input(self, number: int) -> tuple[str, bytes]:
         """Return the name and the bytes of one input."""
         name = self.names[number % len(self.names)]
         suffix = name[name.find(".") :]
         others = [self.sound[n] for n in self.names if n.endswith(suffix)]
-        return name, mutation(name, self.sound[name], others, np.random.default_rng([self.seed, number]))
+        rng = np.random.default_rng([self.seed, number])
+        if self.kind and rng.random() < 0.6:
+            return name, bent(self.sound[name], rng)
+        return name, mutation(name, self.sound[name], others, rng)
 
     def run(self, start: int, stop: int, seconds: float | None = None) -> Report:
         """Look at inputs `start` to `stop`, ending early where the time is up."""
@@ -156,6 +172,8 @@ class Fuzzer:
     def _count(self, answer: dict[str, Any], report: Report) -> None:
         report.done += 1
         report.taken_mib = max(report.taken_mib, answer["taken"])
+        report.children_mib = max(report.children_mib, answer["children"])
+        report.ended += answer["ended"]
         report.slowest = max(report.slowest, answer["seconds"])
         report.read += answer["read"]
         report.refused += not answer["read"]
@@ -164,14 +182,17 @@ class Fuzzer:
             report.findings.append(Finding(answer["number"], answer["name"], answer["raised"]))
 
     def _child(self, start: int, stop: int, pipe: int) -> None:
-        held = _resident()  # all that the parent has loaded: no work of the inputs
+        before = _resident()  # all that the parent has loaded: no work of the inputs
         with open("/proc/self/statm", encoding="ascii") as handle:
             space = int(handle.read().split()[0]) * resource.getpagesize() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
         quiet = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(quiet, descriptor)
+        if self.kind:
+            held.install()
         for number in range(start, stop):
+            ended, held.Held.taken_mib = held.Held.ended, 0.0
             name, data = self.input(number)
             path = self.folder / f"{number}-{name}"
             path.write_bytes(data)
@@ -190,7 +211,9 @@ class Fuzzer:
                 "damaged": damaged,
                 "raised": raised,
                 "seconds": time.monotonic() - began,
-                "taken": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - held,
+                "children": held.Held.taken_mib,
+                "ended": held.Held.ended - ended,
+                "taken": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
             }
             os.write(pipe, json.dumps(answer).encode() + b"\n")
         atexit._run_exitfuncs()
@@ -270,10 +293,10 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="isocenter-fuzz-", dir=memory if os.access(memory, os.W_OK) else None))
 
 
-def part(seed: int, start: int, stop: int, seconds: float | None) -> Report:
+def part(seed: int, start: int, stop: int, seconds: float | None, kind: str = "") -> Report:
     """Look at one share of the inputs."""
     folder = scratch()
     try:
-        return Fuzzer(seed, folder).run(start, stop, seconds)
+        return Fuzzer(seed, folder, kind).run(start, stop, seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from isocenter.io import door
+from isocenter.io import door, hdf5_worker
 from tests.fuzz import engine
+from tests.fuzz.containers import KINDS
 from tests.fuzz.engine import Fuzzer
 
 
@@ -68,3 +70,27 @@ def test_an_exception_of_a_library_is_counted(tmp_path: Path, monkeypatch: pytes
     path.write_bytes(bytes(352))
     assert door.inspect(path).refusals
     assert engine.look(path)[1] == ["KeyError .nii"]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_containers_that_children_read_crash_hang_and_raise_nothing(kind: str, tmp_path: Path) -> None:
+    fuzzer = Fuzzer(7, tmp_path, kind)
+    report = fuzzer.run(0, 60)
+    assert report.findings == [] and report.done == 60, str(report)
+    assert report.read > 3 and report.refused > 10, str(report)
+    assert report.children_mib > 0 or kind == "minc", str(report)
+    assert all(fuzzer.input(n) == fuzzer.input(n) for n in range(0, 60, 9))
+
+
+def test_a_child_that_dies_over_a_file_is_counted_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fuzzer = Fuzzer(7, tmp_path, "ismrmrd")
+    handle = hdf5_worker._handle
+
+    def dies(request: dict[str, Any]) -> Any:
+        if "/3-" in request["path"]:
+            os._exit(9)
+        return handle(request)
+
+    monkeypatch.setattr(hdf5_worker, "_handle", dies)
+    report = fuzzer.run(0, 12)
+    assert report.findings == [] and report.ended == 1 and report.refused >= 1 and report.read >= 1, str(report)
