@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from isocenter.core import models
+from isocenter.core.labels import LabelMap
 from isocenter.core.results import Prediction
 from isocenter.core.study import Study
 from isocenter.io import table
@@ -16,6 +17,9 @@ from isocenter.view.tables import prediction_table
 
 __all__ = ["prediction_rows", "prediction_sections", "write_predictions"]
 
+_NO_DEVICE = "This is not the result of a medical device: no decision about a patient may rest on it alone."
+#: Scores of outlines that are told with a result.
+_OUTLINES = {"dice": "a Dice of", "hausdorff_95": "an HD95 of", "lesion_sensitivity": "a sensitivity by object of"}
 _COLUMNS = ("slot", "name", "value", "unit", "called")
 
 
@@ -59,12 +63,28 @@ def prediction_sections(study: Study, pipeline: Pipeline) -> list[Section]:
         if isinstance(value, Prediction):
             words = Paragraph(_words(_package(pipeline, slot), value, _called(pipeline, slot, value)))
             sections.append(Section("Prediction", (prediction_table(value, "What the model says of this case"), words)))
+        elif isinstance(value, LabelMap) and (package := _package(pipeline, slot, "segment.package")) is not None:
+            notes = dict.fromkeys(note for step in value.provenance.steps for note in step.notes)
+            words = Paragraph(" ".join((_outlined(package), *notes, _NO_DEVICE)))
+            sections.append(Section("Segmentation", (words,)))
     return sections
 
 
-def _package(pipeline: Pipeline, slot: str) -> Any:
+def _outlined(package: Any) -> str:
+    """Return which model outlined what, and how well it did in its own cohort."""
+    names = ", ".join(f"'{name}'" for name in package.classes)
+    figures = [_figure(words, package.scores[n]) for n, words in _OUTLINES.items() if n in package.scores]
+    text = f"{names} {'was' if len(package.classes) == 1 else 'were'} outlined by {_made(package)}"
+    return f"{text} In its own cohort it reached {', '.join(figures)}; elsewhere it may be worse." if figures else text
+
+
+def _made(package: Any) -> str:
+    return f"model '{package.manifest['name']}', {package.digest[:19]}\u2026, made from {package.manifest['training']['cases']} cases."
+
+
+def _package(pipeline: Pipeline, slot: str, op: str = "classify.package") -> Any:
     """Return the package whose step fills a slot, None where it is none."""
-    step = next((s for s in pipeline.steps if s.to == slot and s.op == "classify.package"), None)
+    step = next((s for s in pipeline.steps if s.to == slot and s.op == op), None)
     if step is None:
         return None
     return models.model(str(step.parameters["package"]), str(step.parameters["sha256"]))
@@ -93,8 +113,7 @@ def _words(package: Any, value: Prediction, called: str) -> str:
                 f"Of 100 cases like those of the training that are given this probability, about {share} are expected to be '{called}'."
             )
     if package is not None:
-        manifest = package.manifest
-        parts.append(f"Model '{manifest['name']}', {package.digest[:19]}\u2026, made from {manifest['training']['cases']} cases.")
+        parts.append(f"M{_made(package)[1:]}")
         if package.threshold is not None:
             parts.append(f"From a probability of {package.threshold:.3g} on a case is called '{package.classes[1]}'.")
         shown = [
@@ -102,11 +121,12 @@ def _words(package: Any, value: Prediction, called: str) -> str:
         ]
         if shown:
             parts.append(f"In its own cohort it reached {', '.join(shown)}; elsewhere it may be worse.")
-    parts.append("This is not the result of a medical device: no decision about a patient may rest on it alone.")
+    parts.append(_NO_DEVICE)
     return " ".join(parts)
 
 
 def _figure(name: str, score: Mapping[str, Any]) -> str:
     between = score["interval"]
     shown = "" if between is None else f" ({between[0]:.3g} to {between[1]:.3g})"
-    return f"{name.replace('_', ' ')} {score['value']:.3g}{shown}"
+    unit = "" if score["unit"] == "1" else f" {score['unit']}"
+    return f"{name.replace('_', ' ')} {score['value']:.3g}{unit}{shown}"
