@@ -47,11 +47,11 @@ def test_the_share_of_positives_is_the_best_threshold_of_calibrated_chances() ->
 
 def test_the_share_of_positives_moves_less_than_the_best_of_many_thresholds() -> None:
     small = [_calibrated(120, seed) for seed in range(60)]
-    moved = {rule: np.std([choose_threshold(t, s, rule) for t, s in small]) for rule in ("prevalence", "youden")}  # type: ignore[arg-type]  # names
+    moved = {rule: np.std([choose_threshold(t, s, rule) for t, s in small]) for rule in ("prevalence", "youden")}
     assert moved["prevalence"] < 0.6 * moved["youden"]
     truth, chance = _calibrated(200_000, 2)
     quality = {
-        rule: np.mean([_youden(truth, chance, choose_threshold(t, s, rule)) for t, s in small])  # type: ignore[arg-type]  # names
+        rule: np.mean([_youden(truth, chance, choose_threshold(t, s, rule)) for t, s in small])
         for rule in ("prevalence", "youden")
     }
     assert quality["prevalence"] > quality["youden"]
