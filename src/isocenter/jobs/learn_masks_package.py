@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.core.provenance import digest_json
+from isocenter.jobs.learn_masks_words import NAMES
 from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
 from isocenter.learn.package.pixels import PixelSegmenter
 from isocenter.learn.package.reading import Training, write_package
@@ -42,7 +43,7 @@ def package_of_masks(found: Any, path: Path) -> Path:
         limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
     beaten = [name for name, d in found.differences.items() if not d.better]
     if beaten:
-        limits.append(f"It was not shown to be better than the {' and the '.join(beaten)} of the same study.")
+        limits.append(f"It was not shown to be better than the {' and the '.join(NAMES[n] for n in beaten)} of the same study.")
     write_package(
         path,
         _model(found),

@@ -9,7 +9,7 @@ import numpy as np
 from isocenter._version import __version__
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.jobs.learn_masks_tables import worst_masks
-from isocenter.jobs.learn_masks_words import MODELS, mask_checklist, mask_findings, mask_methods, mask_words
+from isocenter.jobs.learn_masks_words import MODELS, NAMES, mask_checklist, mask_findings, mask_methods, mask_words
 from isocenter.jobs.learn_report import leakage_blocks
 from isocenter.learn.masks.judge import FIRST
 from isocenter.view import curves
@@ -35,7 +35,7 @@ def mask_report(found: Any, package: str) -> Report:
     scores = found.proof.scores
     numbers = [_number(mask_words(name), scores[name]) for name in _KEY]
     if found.away is not None:
-        numbers.append(_number(f"Dice at sites held out ({found.away.name})", found.away.scores["dice"]))
+        numbers.append(_number(f"Dice at sites held out ({NAMES[found.away.name]})", found.away.scores["dice"]))
     sections = [
         Section("Models", _models(found)),
         Section("The worst held-out cases", _worst(found)),
@@ -71,12 +71,12 @@ def _notices(found: Any) -> tuple[Notice, ...]:
     notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     beaten = [name for name, d in found.differences.items() if not d.better]
     if "atlas" in beaten:
-        text = f"The {found.primary} does not beat the mean mask beyond its interval: it was not shown to look at the image."
+        text = (
+            f"The {NAMES[found.primary]} does not beat the mean mask beyond its interval: it was not shown to look at the image."
+        )
         notices.append(Notice(text, "problem"))
     elif beaten:
-        text = (
-            f"The {found.primary} does not beat the {' and the '.join(beaten)} beyond the interval: the simpler model would do."
-        )
+        text = f"The {NAMES[found.primary]} does not beat the {' and the '.join(NAMES[n] for n in beaten)} beyond the interval: the simpler model would do."
         notices.append(Notice(text, "warning"))
     if found.primary != "network":
         notices += [Notice(note, "info") for note in found.notes if note.startswith("No network was trained")]
@@ -89,11 +89,11 @@ def _models(found: Any) -> tuple[Any, ...]:
     rows = []
     for model, proof in found.proofs.items():
         cells = [_between(proof.scores[n]) for n in _KEY]
-        rows.append((model + (" (named beforehand)" if model == found.primary else ""), MODELS[model], *cells))
+        rows.append((NAMES[model] + (" (named beforehand)" if model == found.primary else ""), MODELS[model], *cells))
     units = [found.proof.scores[n].unit for n in _KEY]
     heads = [mask_words(n) + ("" if u == "1" else f" [{u}]") for n, u in zip(_KEY, units, strict=True)]
     compared = tuple(
-        (name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
+        (NAMES[name], d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
         for name, d in found.differences.items()
     )
     every = tuple(
@@ -102,13 +102,13 @@ def _models(found: Any) -> tuple[Any, ...]:
     )
     blocks: list[Any] = [
         Table(("Model", "What it is", *heads), tuple(rows), "Held-out cases in the same folds; 95 % intervals over patients"),
-        Table(("Against", "Difference in mean Dice", "95 % interval", "p", "n"), compared, f"The {found.primary} less each baseline, paired by patient"),
-        Table(("Score", "Value", "Unit", "95 % interval", "n"), every, f"All scores of the {found.primary}"),
+        Table(("Against", "Difference in mean Dice", "95 % interval", "p", "n"), compared, f"The {NAMES[found.primary]} less each baseline, paired by patient"),
+        Table(("Score", "Value", "Unit", "95 % interval", "n"), every, f"All scores of the {NAMES[found.primary]}"),
     ]  # fmt: skip
     if found.away is not None:
         scores = found.away.scores
         away = tuple((mask_words(n), _between(scores[n]), scores[n].unit, scores[n].n) for n in _KEY)
-        words = f"The {found.away.name} at sites that it was not trained on"
+        words = f"The {NAMES[found.away.name]} at sites that it was not trained on"
         blocks.append(Table(("Score", "Value", "Unit", "n"), away, words))
     return tuple(blocks)
 
@@ -164,7 +164,7 @@ def _growth(found: Any) -> list[Section]:
     if len(found.curve) < 2:
         return []
     points = [(n, s["dice"].value, *(s["dice"].interval or (s["dice"].value, s["dice"].value))) for n, s in found.curve]
-    words = "The classifier of samples on growing shares of the training patients; the band is the 95 % interval."
+    words = "The sample classifier on growing shares of the training patients; the band is the 95 % interval."
     return [Section("Learning curve", (Figure(curves.learning(points, "Dice"), words),))]
 
 
@@ -175,7 +175,7 @@ def _cases(found: Any) -> Table:
         for j, k in enumerate(proof.tested)
         for name, scores in proof.rows[j].items()
     )
-    return Table(("Case", "Class", "Fold", *(mask_words(n) for n in FIRST)), rows, f"Scores of the {found.primary}")
+    return Table(("Case", "Class", "Fold", *(mask_words(n) for n in FIRST)), rows, f"Scores of the {NAMES[found.primary]}")
 
 
 def _cohort(found: Any) -> tuple[Any, ...]:
@@ -197,6 +197,6 @@ def _cohort(found: Any) -> tuple[Any, ...]:
 def _use(found: Any, package: str) -> str:
     return (
         f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; prove it after an upgrade: isocenter model test "
-        f"{package}; judge it on another cohort: isocenter model validate {package} --on COHORT. It is one {found.primary} of all cases, "
+        f"{package}; judge it on another cohort: isocenter model validate {package} --on COHORT. It is one {NAMES[found.primary]} of all cases, "
         "made as those of the folds were; its scores are theirs, since no case is left to judge it by."
     )

@@ -8,7 +8,7 @@ from isocenter._version import __version__
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist
 from isocenter.learn.masks.judge import FIRST
 
-__all__ = ["MODELS", "mask_checklist", "mask_findings", "mask_latex", "mask_methods", "mask_words"]
+__all__ = ["MODELS", "NAMES", "mask_checklist", "mask_findings", "mask_latex", "mask_methods", "mask_words"]
 
 #: Model -> what it is, in words.
 MODELS = {
@@ -16,6 +16,8 @@ MODELS = {
     "pixels": "forest that classifies each sample by brightness, surroundings and place",
     "network": "U-Net planned from the training cases and the budget",
 }
+#: Model -> what it is called in a sentence.
+NAMES = {"atlas": "mean mask", "pixels": "sample classifier", "network": "network"}
 _TITLES = {
     "dice": "Dice",
     "jaccard": "IoU",
@@ -56,13 +58,13 @@ def mask_findings(found: Any) -> tuple[str, ...]:
     names = ", ".join(s.name for s in found.segments)
     scores = found.proof.scores
     lines = [
-        f"{len(cohort)} cases of {patients} patients; Dice of the {found.primary} for {names} on cases that it never saw: "
+        f"{len(cohort)} cases of {patients} patients; Dice of the {NAMES[found.primary]} for {names} on cases that it never saw: "
         f"{_spread(scores['dice'])}; HD95 {_spread(scores['hausdorff_95'], 1)}."
     ]
-    lines += [d.sentence(f"The {found.primary}", f"the {name}") for name, d in found.differences.items()]
+    lines += [d.sentence(f"The {NAMES[found.primary]}", f"the {NAMES[name]}") for name, d in found.differences.items()]
     if found.away is not None:
         lines.append(
-            f"At sites that it was not trained on, the {found.away.name} reaches a Dice of {_spread(found.away.scores['dice'])}."
+            f"At sites that it was not trained on, the {NAMES[found.away.name]} reaches a Dice of {_spread(found.away.scores['dice'])}."
         )
     lines += list(found.size.sentences)
     if found.aside:
@@ -81,13 +83,13 @@ def mask_methods(found: Any) -> str:
     cohort, folds = found.cohort, len(found.splits.folds)
     patients = len(set(cohort.groups.tolist()))
     names = ", ".join(s.name for s in found.segments)
-    others = " and ".join(f"the {n} ({MODELS[n]})" for n in found.proofs if n != found.primary)
+    others = " and ".join(f"the {NAMES[n]} ({MODELS[n]})" for n in found.proofs if n != found.primary)
     chosen = any(fold.validation for fold in found.splits.folds)
     text = (
         f"{len(cohort)} cases of {patients} patients were used to learn to outline {names}. Patients were divided into {folds} folds, "
         f"stratified by the labelled share of the image and by site as far as whole patients allow (seed {found.splits.seed}); no patient "
         "stood in two parts. Before training, the cohort was scanned for duplicates and shared patients. The "
-        f"{found.primary} ({MODELS[found.primary]}) was named as the model to report before any score was seen; {others} "
+        f"{NAMES[found.primary]} ({MODELS[found.primary]}) was named as the model to report before any score was seen; {others} "
         "were proved in the same folds. "
     )
     if chosen:
@@ -104,7 +106,7 @@ def mask_methods(found: Any) -> str:
         f"resamples), widened by the factor {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets (Nadeau and Bengio, 2003)."
     )
     if found.away is not None:
-        text += f" The {found.away.name} was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
+        text += f" The {NAMES[found.away.name]} was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
     return text + f" Software: isocenter {__version__}."
 
 

@@ -331,9 +331,9 @@ def _network_notes(options: MaskOptions, minutes: float, primary: str, away: Mas
     if not minutes:
         why = "no minutes were given to it" if can_train() else "the extra 'deep' is not installed"
         why = "another model was named" if options.primary == "pixels" else why
-        notes.append(f"No network was trained, because {why}: the model is the classifier of samples.")
+        notes.append(f"No network was trained, because {why}: the model is the sample classifier.")
     if away is not None and away.name != primary:
         notes.append(
-            "At sites held out only the classifier of samples was tested: the minutes leave too little for a network without each site."
+            "At sites held out only the sample classifier was tested: the minutes leave too little for a network without each site."
         )
     return notes
