@@ -29,7 +29,7 @@ from isocenter.learn.train.frames import check_alike
 __all__ = ["FINDERS", "PlaceOptions", "PlaceStudy", "study_places"]
 
 #: Task -> finders, the floor first and the network last.
-FINDERS = {"landmarks": ("mean place", "template", "landmark net"), "detection": ("blobs", "detector")}
+FINDERS = {"landmarks": ("mean place", "template match", "landmark net"), "detection": ("blob detector", "detection net")}
 #: Seconds of the nominal machine that a training takes at least to be worth its place; sites are held out where each has as many.
 _LEAST_SECONDS = 20.0
 
@@ -270,9 +270,9 @@ def _fit(data: _Data, train: Sequence[int], name: str) -> PlaceModel:
         )
     if name == "mean place":
         return PlaceModel(fit_mean_place(truth))
-    if name == "template":
+    if name == "template match":
         return PlaceModel(fit_template(images, truth))
-    if name == "blobs":
+    if name == "blob detector":
         return fitted_around(fit_blobs(images, truth), images, truth)
     from isocenter.learn.train.detection import train_detector
     from isocenter.learn.train.landmarks import train_landmarks

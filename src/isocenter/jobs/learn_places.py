@@ -1,0 +1,183 @@
+"""Learning from tables of boxes or points: the study, its tables, its package, and where everything is written."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.provenance import digest_json
+from isocenter.jobs.learn_places_report import places_report, worst_places
+from isocenter.jobs.learn_places_words import places_latex, places_methods
+from isocenter.jobs.learn_results import Learned, Made, Results, write_results
+
+__all__ = ["DEFAULT_MINUTES", "learn_places", "places_package", "places_tables"]
+
+#: For all networks of a run together, on the nominal machine.
+DEFAULT_MINUTES = 10.0
+
+
+def learn_places(cohort: Any, out: Path, options: Any, started: float, progress: Any) -> Learned:
+    """Learn to find objects or landmarks; what `isocenter.jobs.learn.learn` does for a cohort of tables of places.
+
+    Parameters
+    ----------
+    cohort
+        For detection or landmarks.
+    out
+        Folder for the results.
+    options
+        What the user chose (`LearnOptions`).
+    started
+        When the run began, as `time.monotonic` tells it.
+    progress
+        Told what is done.
+    """
+    from isocenter.learn.study_places import PlaceOptions, study_places
+
+    minutes, notes = _minutes(options.minutes)
+    cohort = replace(cohort, notes=(*cohort.notes, *notes))
+    chosen = PlaceOptions(options.folds, options.seed, minutes, options.primary, options.accept_leak)
+    found = study_places(cohort, chosen, progress)
+    if progress is not None:
+        progress("writing", 0, 1)
+    results = Results(
+        tables=places_tables(found),
+        latex=places_latex(found),
+        methods=places_methods(found),
+        splits=found.splits,
+        leakage=found.leakage,
+        package=lambda path: places_package(found, path),
+        report=lambda name: places_report(found, name),
+        facts={"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary},
+        set_aside=found.aside,
+        scores={k: float(v) for k, v in found.proof.scores.items()},
+    )
+    return write_results(results, out, started)
+
+
+def _minutes(asked: float | None) -> tuple[float, tuple[str, ...]]:
+    if asked is not None:
+        return asked, ()
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "monai")):
+        return 0.0, ('No network was trained, as none is installed: pip install "isocenter[deep]" adds one to the comparison.',)
+    return DEFAULT_MINUTES, ()
+
+
+def places_tables(found: Any) -> list[Made]:
+    """Return every table of a study of places.
+
+    Parameters
+    ----------
+    found
+        The study.
+    """
+    head, leaks = found.leakage.to_table()
+    samples = found.cohort.samples
+    parts = [
+        (k + 1, part, samples[i].identifier, samples[i].patient)
+        for k, fold in enumerate(found.splits.folds)
+        for part, indices in fold.parts.items()
+        for i in indices
+    ]
+    compared = [
+        (found.primary, name, d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
+        for name, d in found.differences.items()
+    ]
+    columns = ("model", "against", "score", "difference", "low_95", "high_95", "p", "n", "method")
+    worst = [(case, loss, text) for case, loss, text, _ in worst_places(found)]
+    made: list[Made] = [
+        (
+            "scores.csv",
+            "scores with intervals",
+            ("model", "of", "score", "value", "low_95", "high_95", "unit", "n"),
+            _scores(found),
+        ),
+        _predictions(found),
+        ("comparisons.csv", "differences between models", columns, compared),
+        ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), parts),
+        ("leakage.csv", "what the leakage scan found", head, leaks),
+        ("set_aside.csv", "cases that were not used", ("case", "reason"), list(found.aside)),
+        ("worst_cases.csv", "the ten worst held-out cases", ("case", "loss", "what"), worst),
+    ]
+    subgroups = [
+        (g.attribute, g.value, g.n, g.patients, name, s.value, *(s.interval or (None, None)), g.note)
+        for g in found.subgroups
+        for name, s in (g.scores or {}).items()
+    ]
+    if subgroups:
+        columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
+        made.append(("subgroups.csv", "scores of each subgroup", columns, subgroups))
+    return made
+
+
+def _scores(found: Any) -> list[tuple[Any, ...]]:
+    groups = list(found.proofs.items())
+    if found.away is not None:
+        groups.append((f"{found.away[0]}, sites held out", found.away[1]))
+    return [
+        (finder, of, name, s.value, *(s.interval or (None, None)), s.unit, s.n)
+        for finder, proof in groups
+        for of, scores in {"all": proof.scores, **proof.by_name}.items()
+        for name, s in scores.items()
+    ]
+
+
+def _predictions(found: Any) -> Made:
+    """Return every held-out place of the primary, and the true ones, in samples and mm."""
+    samples, proof = found.cohort.samples, found.proof
+    rows: list[tuple[Any, ...]] = []
+    columns: tuple[str, ...] = ()
+    for j, k in enumerate(proof.tested):
+        case = (samples[k].identifier, samples[k].patient, int(proof.fold[j]) + 1)
+        called = {tuple(r) for r in proof.called[j].samples.tolist()}
+        for what, places in (("true", found.truth[k]), ("found", proof.found[j])):
+            _, made = replace(places, scores=None).rows()
+            columns = replace(places, scores=None).rows()[0]
+            for i, row in enumerate(made):
+                score = None if places.scores is None else float(places.scores[i])
+                kept = "" if what == "true" else "yes" if tuple(places.samples[i].tolist()) in called else "no"
+                rows.append((*case, what, *row, score, kept))
+    head = ("case", "patient", "fold", "what", *columns, "score", "called")
+    return "predictions.csv", "held-out places beside the true ones", head, rows
+
+
+def places_package(found: Any, path: Path) -> Path:
+    """Write the model of a study of places as a package; its scores are those of the folds.
+
+    Parameters
+    ----------
+    found
+        The study.
+    path
+        The file.
+    """
+    from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
+    from isocenter.learn.package.reading import Training, write_package
+
+    cohort = found.cohort
+    images = [cohort.image(k) for k in range(len(cohort))]
+    training = Training(
+        cohort.name,
+        len(cohort),
+        len(set(cohort.groups.tolist())),
+        tuple(sorted({s for s in cohort.sites.tolist() if s})),
+        cohort.digest,
+        digest_json(found.splits.to_json()),
+        found.splits.seed,
+        tuple(case_digest(image) for image in images),
+    )
+    limits = [] if found.leakage.accepted is None else [f"A leakage finding was accepted: {found.leakage.accepted}"]
+    write_package(
+        path,
+        found.final,
+        name="model-" + cohort.digest.removeprefix("sha256:")[:8],
+        fingerprint=fingerprint_of([image_facts(image) for image in images]),
+        training=training,
+        scores=dict(found.proof.scores),
+        plan=found.plan,
+        unit=images[0].geometry.unit,
+        limits=limits,
+    )
+    return path

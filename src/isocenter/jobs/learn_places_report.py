@@ -1,0 +1,209 @@
+"""The report of a learning run of boxes or points: what was found, what it is worth, and the worst cases in pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isocenter._version import __version__
+from isocenter.core.errors import InputError
+from isocenter.jobs.learn_places_words import (
+    first_scores,
+    place_score_words,
+    places_checklist,
+    places_findings,
+    places_methods,
+    spread,
+)
+from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.learn.evaluate.detection import Froc
+from isocenter.learn.place_model import judged_findings
+from isocenter.learn.score_places import curve_of, landmark_errors, losses
+from isocenter.view import curves
+from isocenter.view.places import FOUND, TRUE, Marks, marked
+from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+
+__all__ = ["places_report", "worst_places"]
+
+_WORST = 10
+
+
+def worst_places(found: Any) -> list[tuple[str, float, str, int]]:
+    """Return the ten worst held-out cases: (case, loss, what happened, its place among the tested), the worst first.
+
+    Parameters
+    ----------
+    found
+        The study. The loss is the largest error of a landmark; or missed objects, and half of the false alarms that were called.
+    """
+    proof, samples = found.proof, found.cohort.samples
+    loss = losses(proof, found.truth, found.names)
+    order = sorted(range(len(loss)), key=lambda j: (-loss[j], samples[proof.tested[j]].identifier))[:_WORST]
+    return [(samples[proof.tested[j]].identifier, float(loss[j]), _happened(found, j), j) for j in order]
+
+
+def _happened(found: Any, j: int) -> str:
+    proof, true = found.proof, found.truth[found.proof.tested[j]]
+    if found.cohort.task == "landmarks":
+        errors = landmark_errors([proof.found[j]], [true], found.names)[0]
+        if not np.isfinite(errors).any():
+            return "no landmark in the truth"
+        k = int(np.nanargmax(errors))
+        return f"{found.names[k]} {errors[k]:.3g} {true.geometry.unit} off, mean {np.nanmean(errors):.3g}"
+    hits = judged_findings(proof.called[j], true, "").hits > 0
+    return f"{int(hits.any(axis=0).sum())} of {len(true)} objects called, {int((~hits.any(axis=1)).sum())} false alarms"
+
+
+def places_report(found: Any, package: str) -> Report:
+    """Compose the report of a study of places.
+
+    Parameters
+    ----------
+    found
+        The study.
+    package
+        Name of the package's file.
+    """
+    numbers = []
+    for name in first_scores(found)[:5]:
+        s = found.proof.scores[name]
+        between = "" if s.interval is None else f"95 % interval {s.interval[0]:.3g} to {s.interval[1]:.3g}, "
+        numbers.append(KeyNumber(place_score_words(name), s.value, "" if s.unit == "1" else s.unit, f"{between}n = {s.n}"))
+    use = f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; prove it after an upgrade: isocenter model test {package}."
+    sections = [
+        Section("Models", _models(found)),
+        *([Section("Each apart", (_apart_by_name(found),))] if found.proof.by_name else []),
+        Section("Leakage scan", leakage_blocks(found)),
+        *_subgroups(found),
+        Section("The worst held-out cases", _worst(found)),
+        Section("Cases", _cases(found)),
+        Section("Methods", (Paragraph(places_methods(found)), Paragraph(use))),
+        Section(
+            "Checklists",
+            (Table(("Item", "Checklist", "What this run says"), places_checklist(found), "What a run can know is filled in; the rest is open."),),
+        ),
+    ]  # fmt: skip
+    return Report(
+        "Learning to find objects" if found.cohort.task == "detection" else "Learning to find landmarks",
+        found.cohort.name,
+        places_findings(found),
+        tuple(numbers),
+        _notices(found),
+        _curves(found),
+        tuple(sections),
+        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+    )
+
+
+def _notices(found: Any) -> tuple[Notice, ...]:
+    notices = []
+    if found.leakage.accepted is not None:
+        text = f"Findings that make scores meaningless were accepted: {found.leakage.accepted}"
+        notices.append(Notice(text, "problem"))
+    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
+    beaten = [n for n, d in found.differences.items() if not d.better]
+    floor = next(iter(found.proofs))
+    if floor in beaten:
+        text = (
+            f"The {found.primary} does not beat the {floor} beyond its interval: nothing more than that was shown to be learned."
+        )
+        notices.append(Notice(text, "problem"))
+    elif beaten:
+        text = f"The {found.primary} does not beat the {', '.join(beaten)} beyond the interval: the simpler model would do."
+        notices.append(Notice(text, "info"))
+    if found.aside:
+        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
+    return tuple(notices)
+
+
+def _curves(found: Any) -> Figure:
+    lines, unit = [], found.truth[0].geometry.unit
+    for name in (found.primary, *[n for n in found.proofs if n != found.primary]):
+        curve = curve_of(found.proofs[name], found.truth, found.names)
+        lines.append((name, curve.false_positives, curve.sensitivity) if isinstance(curve, Froc) else (name, *curve))
+    if found.cohort.task == "detection":
+        return Figure(curves.froc(lines), "FROC curves of held-out images.")
+    reach = max(float(x[-1]) for _, x, _ in lines)
+    whole = [(n, np.append(x, reach), np.append(y, y[-1])) for n, x, y in lines]
+    return Figure(curves.success(whole, unit), "Share of held-out landmarks within a distance of the truth.")
+
+
+def _models(found: Any) -> tuple[Any, ...]:
+    names = first_scores(found)
+    groups = [(n + (" (named beforehand)" if n == found.primary else ""), p) for n, p in found.proofs.items()]
+    if found.away is not None:
+        groups.append((f"{found.away[0]}, sites held out", found.away[1]))
+    rows = tuple((n, *(spread(p.scores[s]) if s in p.scores else "\u2013" for s in names)) for n, p in groups)
+    blocks: list[Any] = [
+        Table(("Model", *map(place_score_words, names)), rows, "Held-out cases in the same folds; 95 % intervals over patients")
+    ]
+    if found.differences:
+        compared = tuple(
+            (n, d.name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3g} to {d.interval[1]:+.3g}", d.p, d.n)
+            for n, d in found.differences.items()
+        )
+        columns = ("Against", "Score", "Difference", "95 % interval", "p", "n")
+        blocks.append(Table(columns, compared, f"The {found.primary} less each baseline, paired by patient"))
+    every = tuple((place_score_words(n), spread(s, 4), s.n) for n, s in found.proof.scores.items())
+    blocks.append(Table(("Score", "Value (95 % interval)", "n"), every, f"All scores of the {found.primary}"))
+    return tuple(blocks)
+
+
+def _apart_by_name(found: Any) -> Table:
+    names = first_scores(found)
+    rows = tuple(
+        (of, *(spread(scores[s]) if s in scores else "\u2013" for s in names)) for of, scores in found.proof.by_name.items()
+    )
+    return Table(
+        ("Of", *map(place_score_words, names)), rows, f"The {found.primary}, each apart (tables/scores.csv has the others)"
+    )
+
+
+def _subgroups(found: Any) -> list[Section]:
+    if not found.subgroups:
+        return []
+    name, rows = found.score_name, []
+    for g in found.subgroups:
+        score = None if g.scores is None or name not in g.scores else spread(g.scores[name])
+        rows.append((g.attribute, g.value, g.n, g.patients, score, g.note))
+    columns = ("Attribute", "Value", "Cases", "Patients", place_score_words(name), "Note")
+    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
+
+
+def _worst(found: Any) -> tuple[Any, ...]:
+    rows = worst_places(found)
+    blocks: list[Any] = [Table(("Case", "What happened", "Loss"), tuple((case, text, loss) for case, loss, text, _ in rows))]
+    for case, _, text, j in rows:
+        k = found.proof.tested[j]
+        true, places = found.truth[k], found.proof.called[j]
+        try:
+            image = found.cohort.image(k)
+        except InputError:
+            continue  # it could be read before; a picture is not worth failing for
+        boxes = true.kind == "boxes"
+        # Landmarks are named once, at their true place; candidates say how sure they are.
+        words = tuple(f"{s:.2f}" for s in places.scores) if boxes and places.scores is not None else ("",) * len(places)
+        marks = [
+            Marks(true.samples, ("",) * len(true) if boxes else true.names, "true", TRUE),
+            Marks(places.samples, words, "found" if not boxes else "found, with probability", FOUND),
+        ]
+        blocks.append(Figure(marked(image, marks, case), f"{case}: {text}"))
+    return tuple(blocks)
+
+
+def _cases(found: Any) -> tuple[Any, ...]:
+    cohort = found.cohort
+    rows: list[tuple[str, Any]] = [
+        ("cases used", len(cohort)),
+        ("patients", len(set(cohort.groups.tolist()))),
+        ("set aside", len(found.aside)),
+        ("without any", sum(not len(t) for t in found.truth)),
+    ]
+    rows += [(name, sum(t.names.count(name) for t in found.truth)) for name in found.names]
+    rows += [(f"site {s}", int((cohort.sites == s).sum())) for s in sorted(set(cohort.sites.tolist())) if s]
+    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
+    blocks += [Paragraph(note) for note in found.notes]
+    if found.aside:
+        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
+    return tuple(blocks)
