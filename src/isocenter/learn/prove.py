@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from isocenter.core.errors import ContentError
 from isocenter.core.results import Scores
+from isocenter.learn.balance import deal
 from isocenter.learn.estimators.catalogue import learner
 from isocenter.learn.evaluate.calibration import Calibrator, fit_calibrator
 from isocenter.learn.evaluate.classification import evaluate_classification
 from isocenter.learn.evaluate.operating import Rule, choose_threshold
 from isocenter.learn.evaluate.regression import evaluate_regression
 from isocenter.learn.recipe import FittedRecipe, Recipe, Table
+from isocenter.learn.strata import binned
 
 __all__ = ["FoldModel", "Proof", "fit_inside", "inner_folds", "judged", "learning_curve", "prove", "widening"]
 
@@ -25,7 +27,7 @@ Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def inner_folds(table: Table, folds: int = 3, seed: int = 0) -> list[Part]:
-    """Return (train, test) parts of a training set: whole patients, classes spread as evenly as they allow.
+    """Return (train, test) parts of a training set: whole patients, classes (or the range of numbers) spread as evenly as they allow.
 
     Parameters
     ----------
@@ -41,8 +43,6 @@ def inner_folds(table: Table, folds: int = 3, seed: int = 0) -> list[Part]:
     list
         Empty where a class has a single patient: nothing can be chosen inside then.
     """
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
-
     if table.classes:
         patients = [np.unique(table.groups[table.target == k]).size for k in np.unique(table.target)]
         count = min([folds, *patients])
@@ -50,13 +50,13 @@ def inner_folds(table: Table, folds: int = 3, seed: int = 0) -> list[Part]:
         count = min(folds, np.unique(table.groups).size)
     if count < 2:
         return []
-    if table.classes:
-        maker: Any = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    else:
-        maker = GroupKFold(count, shuffle=True, random_state=seed)
-    parts = list(maker.split(table.values, table.target, table.groups))
+    strata = np.unique(table.target, return_inverse=True)[1] if table.classes else binned(table.target, count)
+    group = np.unique(table.groups, return_inverse=True)[1].reshape(-1).astype(np.intp)
+    part = deal(group, [strata.reshape(-1).astype(np.intp)], [1.0] * count, seed)[group]
+    parts = [(np.flatnonzero(part != k), np.flatnonzero(part == k)) for k in range(count)]
     classes = np.unique(table.target).size
-    return [p for p in parts if not table.classes or np.unique(table.target[p[0]]).size == classes]
+    sound = [p for p in parts if p[0].size and p[1].size]
+    return [p for p in sound if not table.classes or np.unique(table.target[p[0]]).size == classes]
 
 
 @dataclass(frozen=True)

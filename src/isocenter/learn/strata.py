@@ -12,7 +12,7 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.learn.balance import deal
 from isocenter.learn.data.cohort import NUMERIC, Cohort
 
-__all__ = ["Stratum", "parted", "require_classes"]
+__all__ = ["Stratum", "binned", "parted", "require_classes"]
 
 Stratum = Literal["label", "site"]
 
@@ -85,6 +85,21 @@ def require_classes(cohort: Cohort, indices: npt.NDArray[Any], where: str) -> No
         )
 
 
+def binned(values: npt.NDArray[Any], parts: int) -> npt.NDArray[np.intp]:
+    """Return the bin of each number, at most ten of like size, so that numbers can be spread as classes are.
+
+    Parameters
+    ----------
+    values
+        Numbers; those that are not finite are the last bin's.
+    parts
+        That they are spread over: each is to get two of every bin.
+    """
+    bins = int(np.clip(len(values) // max(2 * parts, 1), 1, 10))
+    edges = np.nanquantile(values, np.linspace(0, 1, bins + 1)[1:-1]) if np.isfinite(values).any() else np.empty(0)
+    return np.searchsorted(edges, values, side="right").astype(np.intp)
+
+
 def _check_classes(cohort: Cohort, indices: npt.NDArray[Any], groups: npt.NDArray[Any], parts: int) -> tuple[str, ...]:
     """Refuse classes that cannot be both learnt and tested; note those that some part will lack."""
     if cohort.task != "classification":
@@ -125,11 +140,10 @@ def _strata(cohort: Cohort, indices: npt.NDArray[Any], parts: int, stratify: Seq
     singles: dict[str, npt.NDArray[np.intp]] = {}
     if "label" in stratify and cohort.task == "classification":
         singles["label"] = cohort.targets[indices].astype(np.intp)
+    elif "label" in stratify and cohort.task == "survival":  # how many had the event decides what a part can show
+        singles["label"] = cohort.matrix(["event"])[indices, 0].astype(np.intp)
     elif "label" in stratify and cohort.task in NUMERIC:
-        values = cohort.labels[indices]
-        bins = int(np.clip(len(values) // max(2 * parts, 1), 1, 10))
-        edges = np.nanquantile(values, np.linspace(0, 1, bins + 1)[1:-1]) if np.isfinite(values).any() else np.empty(0)
-        singles["label"] = np.searchsorted(edges, values, side="right").astype(np.intp)
+        singles["label"] = binned(cohort.labels[indices], parts)
     if "site" in stratify:
         singles["site"] = np.unique(cohort.sites[indices], return_inverse=True)[1].reshape(-1).astype(np.intp)
     strata = list(singles.values())
