@@ -212,6 +212,16 @@ def test_a_lying_header_of_minc1_is_refused(tmp_path: Path, at: int, value: byte
     assert not inspect(path).items
 
 
+def test_limits_of_minc1_that_are_text_are_refused(tmp_path: Path) -> None:
+    path = minc1(tmp_path / "a.mnc", ("zspace", "yspace", "xspace"), (1.0, 1.0, 1.0))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\0\0\0\x06", data.index(b"image-min"))  # the type: double
+    data[at + 3] = 2  # text
+    path.write_bytes(bytes(data))
+    (refusal,) = inspect(path).refusals
+    assert "a.mnc: image-min or image-max is text" in refusal.reason
+
+
 def test_the_budget_holds_before_anything_is_read(tmp_path: Path) -> None:
     for path in (minc2(tmp_path / "a.mnc"), minc1(tmp_path / "b.mnc", ("zspace", "yspace", "xspace"), (1.0, 1.0, 1.0))):
         (refusal,) = inspect(path, budget=Budget(max_voxels=100)).refusals

@@ -301,6 +301,8 @@ def _classic(path: Path, budget: Budget) -> Volume:
     dtype = np.dtype(f">{'u' if unsigned and image.dtype.kind == 'i' else image.dtype.kind}{image.dtype.itemsize}")
     axes = tuple((name, file.variables[name].attributes if name in file.variables else {}) for name in image.dims)
     limits = {n: file.variables[n].shape for n in ("image-min", "image-max") if n in file.variables}
+    if any(file.variables[n].dtype.kind not in "fiu" for n in limits):
+        raise FormatError(f"{path.name}: image-min or image-max is text: expected numbers; get a sound copy.")
     study = file.variables.get("study")
     modality = "" if study is None else str(study.attributes.get("modality") or "")
 
