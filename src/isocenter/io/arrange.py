@@ -22,6 +22,7 @@ from isocenter.io.arrange_listed import arrange_listed
 from isocenter.io.inventory import Item, Problem
 from isocenter.io.labelling import as_labels
 from isocenter.io.layouts.bids import Entities, entities
+from isocenter.io.layouts.bids_facts import BidsFacts
 from isocenter.io.layouts.dataset_json import Listing
 from isocenter.io.text import one_line, slot_name, stem, unique
 from isocenter.io.zarr_store import MARKS
@@ -219,8 +220,9 @@ def _arrange_bids(items: Sequence[tuple[Item, Entities]]) -> list[Item]:
         sessions.setdefault((said.root, said.subject, said.session), []).append((item, said))
     used: set[str] = set()
     result: list[Item] = []
+    facts = BidsFacts()
     for (root, subject, _), rows in sessions.items():
-        images = [_stated(item, said) for item, said in rows if not _is_mask(item, said)]
+        images = [_stated(item, said, facts) for item, said in rows if not _is_mask(item, said)]
         members = list(images)
         for item, said in rows:
             if _is_mask(item, said):
@@ -239,20 +241,24 @@ def _is_mask(item: Item, said: Entities) -> bool:
     return item.kind == "labels" or (item.kind == "image" and said.mask)
 
 
-def _stated(item: Item, said: Entities) -> Item:
-    """Return an image under its suffix, with the modality of its data type where its format does not say one."""
+def _stated(item: Item, said: Entities, facts: BidsFacts) -> Item:
+    """Return an image under its suffix, with what sidecars and the table of participants say where its format does not."""
     if item.kind != "image":
         return item
-    name = slot_name(said.suffix, "image")
-    if item.spec.modality or said.modality is None:
-        return dataclasses.replace(item, name=name)
-    note = Problem(f"The file does not say its modality; {said.modality} is taken from its folder (BIDS).")
-    return dataclasses.replace(
+    known, modality, problems = facts.of(_subject(item), said.root, said.subject)
+    item = dataclasses.replace(
         item,
-        name=name,
-        spec=item.spec.replace(modality=said.modality),
-        load=_Named(item, said.modality),
-        problems=(*item.problems, note),
+        name=slot_name(said.suffix, "image"),
+        attributes={**known, **item.attributes},
+        problems=(*item.problems, *problems),
+    )
+    source = "sidecar" if modality else "folder"
+    modality = modality or said.modality
+    if item.spec.modality or modality is None:
+        return item
+    note = Problem(f"The file does not say its modality; {modality} is taken from its {source} (BIDS).")
+    return dataclasses.replace(
+        item, spec=item.spec.replace(modality=modality), load=_Named(item, modality), problems=(*item.problems, note)
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from isocenter.core.errors import FormatError, SpecError
 from isocenter.core.text import plain
 from isocenter.io.layouts.bids import entities
+from isocenter.io.layouts.bids_facts import participants
 from isocenter.learn.data.cohort import Cohort, Sample, Task
 from isocenter.learn.data.labels import infer_task, typed
-from isocenter.learn.data.table import rows_of
 
 __all__ = ["from_bids"]
 
@@ -47,9 +47,7 @@ def from_bids(root: str | Path, label: str, *, suffix: str = "T1w", task: Task |
         raise FormatError(
             f"{plain(base.name)}: holds no image '{plain(suffix)}': expected sub-*/**/sub-*_{plain(suffix)}.nii.gz."
         )
-    table: dict[str, dict[str, str]] = {}
-    if (base / "participants.tsv").is_file():
-        table = {row.get("participant_id", "").removeprefix("sub-"): row for _, row in rows_of(base / "participants.tsv")[1]}
+    table = participants(base)
     masks = {(e.subject, e.session): p for p, e in known if e.mask}
     notes = []
     if label == "mask":

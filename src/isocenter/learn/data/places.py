@@ -30,8 +30,8 @@ import numpy.typing as npt
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, SpecError
 from isocenter.core.geometry import Geometry
 from isocenter.core.text import plain
+from isocenter.io.rows import LARGEST, rows_of
 from isocenter.learn.data.labels import number
-from isocenter.learn.data.table import LARGEST, rows_of
 from isocenter.learn.places import Kind, Places
 
 __all__ = ["read_places"]
