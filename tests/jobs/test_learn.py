@@ -18,7 +18,7 @@ from isocenter.core.errors import ContentError, MissingInputError, ParameterErro
 from isocenter.jobs.learn import Learned, LearnOptions, learn, parse_columns
 from isocenter.jobs.verify import verify
 
-FAST = LearnOptions(folds=3, primary="logistic", baselines=("majority",))
+FAST = LearnOptions(folds=3, primary="logistic", baselines=("majority",), minutes=0)
 
 
 def pictures(folder: Path, n: int = 36, seed: int = 0) -> Path:
@@ -141,6 +141,8 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "3",
         "--learner",
         "logistic",
+        "--minutes",
+        "0",
     ]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class LearnOptions:
     minutes
         Most minutes on the nominal machine that all networks of the run may be trained together; 0 trains none, None
         leaves it to the task.
+    parts
+        Networks of a fold of a classifier, each trained without one of so many parts of its training patients.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class LearnOptions:
     primary: str | None = None
     baselines: tuple[str, ...] | None = None
     minutes: float | None = None
+    parts: int = 3
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, str]:
@@ -153,8 +156,11 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
     progress
         Told what is done.
     """
+    from isocenter.jobs.learn_deep import minutes_of
     from isocenter.learn.study import BASELINES, PRIMARY, StudyOptions, study
 
+    minutes, notes = minutes_of(options.minutes, cohort.task, not cohort.features)
+    cohort = replace(cohort, notes=(*cohort.notes, *notes))
     chosen = StudyOptions(
         folds=options.folds,
         seed=options.seed,
@@ -162,11 +168,16 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         baselines=options.baselines or BASELINES,
         harmonise=options.harmonise,
         accept_leak=options.accept_leak,
+        minutes=minutes,
+        parts=options.parts,
+        training=out / "training",
     )
     found = study(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
-    return write_results(_results(found, options), out, started)
+    curves = [] if found.network is None else sorted((out / "training").rglob("curves.*"))
+    written = {path.relative_to(out).as_posix(): "curves of a training" for path in curves}
+    return write_results(replace(_results(found, options), written=written), out, started)
 
 
 def _results(found: Any, options: LearnOptions) -> Results:

@@ -26,6 +26,7 @@ def package_of(found: Any, path: Path) -> Path:
     from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
     from isocenter.learn.package.models import TableModel
     from isocenter.learn.package.reading import Training, write_package
+    from isocenter.learn.study import NETWORK
 
     table, cohort = found.table, found.cohort
     of_images = not cohort.features
@@ -50,15 +51,25 @@ def package_of(found: Any, path: Path) -> Path:
         limits.append(found.shortcut.sentence)
     if found.leakage.accepted is not None:
         limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
+    network = found.primary == NETWORK
     name = "model-" + cohort.digest.removeprefix("sha256:")[:8]
     write_package(
         path,
-        TableModel((found.final,), table.names, "image" if of_images else "table"),
+        _network(found) if network else TableModel((found.final,), table.names, "image" if of_images else "table"),
         name=name,
-        fingerprint=fingerprint_of(facts, table.values, table.names),
+        fingerprint=fingerprint_of(facts) if network else fingerprint_of(facts, table.values, table.names),
         training=training,
         scores=dict(found.proof.scores),
-        plan={"learner": found.primary, "settings": dict(found.final.settings), "harmonise": found.proof.recipe.harmonise},
+        plan=found.network.to_dict()
+        if network
+        else {"learner": found.primary, "settings": dict(found.final.settings), "harmonise": found.proof.recipe.harmonise},
         limits=limits,
     )
     return path
+
+
+def _network(found: Any) -> Any:
+    from isocenter.learn.package.networks import NetworkClassifier
+
+    final = found.final
+    return NetworkClassifier(final.trained, "resnet", found.network.parameters, final.calibrator, final.threshold)

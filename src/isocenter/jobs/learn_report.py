@@ -8,10 +8,12 @@ import numpy as np
 
 from isocenter._version import __version__
 from isocenter.core.errors import InputError
+from isocenter.jobs.learn_deep import deep_section
 from isocenter.jobs.learn_words import checklist, findings, methods, score_words
 from isocenter.learn.evaluate.calibration import reliability
 from isocenter.learn.evaluate.ranking import roc_curve
 from isocenter.learn.evaluate.regression import bland_altman, tolerance_interval
+from isocenter.learn.study import NETWORK
 from isocenter.view import curves
 from isocenter.view.montage import montage
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
@@ -73,6 +75,7 @@ def learn_report(found: Any, package: str) -> Report:
         Section("Calibration" if found.table.classes else "Agreement", _calibration(found)),
         Section("Leakage scan", leakage_blocks(found)),
         *_apart(found),
+        *deep_section(found),
         *_growth(found),
         Section("The worst held-out cases", _worst(found)),
         Section("Cases", _cases(found)),
@@ -99,7 +102,7 @@ def _notices(found: Any) -> tuple[Notice, ...]:
         notices.append(Notice(text, "problem"))
     notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     floor = next(iter(found.proofs))
-    best = [n for n, d in found.differences.items() if n != floor and not d.better]
+    best = [n for n, d in found.differences.items() if n not in (floor, NETWORK) and not d.better]
     if floor in found.differences and not found.differences[floor].better:
         text = f"The {found.primary} does not beat guessing beyond its interval: nothing was shown to be learned."
         notices.append(Notice(text, "problem"))
@@ -117,7 +120,10 @@ def _picture(found: Any) -> Figure | None:
     table, proof = found.table, found.proof
     if len(table.classes) == 2:
         lines = []
-        for name in (found.primary, *[n for n in found.proofs if n != found.primary][1:4]):
+        beside = [n for n in found.proofs if n not in (found.primary, NETWORK)][1:]
+        if found.network is not None and found.primary != NETWORK:
+            beside.insert(0, NETWORK)
+        for name in (found.primary, *beside[:3]):
             one = found.proofs[name]
             rate, sensitivity, _ = roc_curve(table.target[one.tested] == 1, one.predicted[:, 1])
             lines.append((f"{name} ({float(one.scores['auc_roc']):.2f})", rate, sensitivity))

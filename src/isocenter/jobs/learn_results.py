@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ class Results:
         (case, reason).
     scores
         Name -> value of the primary model.
+    written
+        File -> what it is, of those that stand in the folder already (curves of a training).
     """
 
     tables: Sequence[Made]
@@ -100,6 +102,7 @@ class Results:
     facts: Mapping[str, Any]
     set_aside: tuple[tuple[str, str], ...]
     scores: Mapping[str, float]
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_results(found: Results, root: Path, started: float) -> Learned:
@@ -115,7 +118,7 @@ def write_results(found: Results, root: Path, started: float) -> Learned:
         When the run began, as `time.monotonic` tells it.
     """
     (root / "tables").mkdir(parents=True, exist_ok=True)
-    files: dict[str, lineage.FileOf] = {}
+    files: dict[str, lineage.FileOf] = {name: lineage.FileOf(how=how) for name, how in found.written.items()}
     for name, how, head, rows in found.tables:
         table.write_rows(list(head), [list(r) for r in rows], root / "tables" / name)
         files[f"tables/{name}"] = lineage.FileOf(how=how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isocenter.jobs.learn_deep import deep_rows
 from isocenter.jobs.learn_report import worst_cases
 from isocenter.jobs.learn_results import Made
 
@@ -29,7 +30,8 @@ def tables_of(found: Any) -> list[Made]:
             [
                 (found.primary, name, d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
                 for name, d in found.differences.items()
-            ],
+            ]
+            + deep_rows(found),
         ),
         ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), _parts(found)),
         ("leakage.csv", "what the leakage scan found", head, leaks),

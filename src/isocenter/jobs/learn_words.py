@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isocenter._version import __version__
+from isocenter.jobs.learn_deep import deep_sentence, network_words
 from isocenter.learn.estimators.catalogue import LEARNERS
+from isocenter.learn.study import NETWORK
 
 __all__ = ["checklist", "cohort_answers", "fill_checklist", "findings", "latex", "methods", "score_words"]
 
@@ -54,6 +56,7 @@ def findings(found: Any) -> tuple[str, ...]:
         for other in found.proofs
         if other in found.differences
     ]
+    lines += [deep_sentence(found)] if found.deep else []
     if found.shortcut is not None:
         lines.append(found.shortcut.sentence)
     lines += list(found.size.sentences)
@@ -89,6 +92,8 @@ def methods(found: Any) -> str:
         f"over patients (2,000 resamples), widened by the factor {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets "
         "(Nadeau and Bengio, 2003). Areas under the ROC curve compare cases of one fold."
     )
+    if found.network is not None:
+        text += f" {network_words(found.network)}"
     if found.site_splits is not None:
         text += f" The model was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
     return text + f" Software: isocenter {__version__}."
@@ -206,6 +211,8 @@ def checklist(found: Any) -> tuple[tuple[str, str, str], ...]:
         answers["outcome"] = f"{table.target.min():.4g} to {table.target.max():.4g}"
     answers["size"] = found.size.sentences[0]
     answers["missing"] = "features that are not defined take the median of the training part"
-    answers["model"] = f"{found.primary}: {LEARNERS[found.primary].summary}"
+    answers["model"] = (
+        f"{found.primary}: {network_words(found.network) if found.primary == NETWORK else LEARNERS[found.primary].summary}"
+    )
     answers["baselines"] = ", ".join(n for n in found.proofs if n != found.primary)
     return fill_checklist(answers)

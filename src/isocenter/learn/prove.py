@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from isocenter.learn.evaluate.regression import evaluate_regression
 from isocenter.learn.recipe import FittedRecipe, Recipe, Table
 from isocenter.learn.strata import binned
 
-__all__ = ["FoldModel", "Proof", "fit_inside", "inner_folds", "judged", "learning_curve", "prove", "widening"]
+__all__ = ["FoldModel", "Proof", "fit_inside", "inner_folds", "judged", "learning_curve", "prove", "proved", "widening"]
 
 FloatArray = npt.NDArray[np.float64]
 Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -159,7 +159,7 @@ class Proof:
     fold
         Which fold predicted it.
     models
-        Of the folds.
+        Of the folds: `FoldModel`, or `learn.deep.NetworkFold`.
     scores
         With intervals over patients.
     """
@@ -169,7 +169,7 @@ class Proof:
     predicted: FloatArray
     called: npt.NDArray[np.int64]
     fold: npt.NDArray[np.int64]
-    models: tuple[FoldModel, ...]
+    models: tuple[Any, ...]
     scores: Scores
 
 
@@ -257,6 +257,33 @@ def prove(
     ContentError
         If a fold tests a case or a patient that it trained on, or a case is tested twice.
     """
+
+    def make(number: int, inside: npt.NDArray[np.int64], outside: npt.NDArray[np.int64]) -> tuple[FoldModel, FloatArray]:
+        model = fit_inside(table.take(inside), recipe, rule=rule)
+        return model, model.predict(table.values[outside], table.sites[outside])
+
+    return proved(table, folds, recipe, make, draws=draws)
+
+
+def proved(
+    table: Table,
+    folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    recipe: Recipe,
+    make: Callable[[int, npt.NDArray[np.int64], npt.NDArray[np.int64]], tuple[Any, FloatArray]],
+    *,
+    draws: int = 2000,
+) -> Proof:
+    """Prove models of any kind: what `prove` does, with another way of making a model.
+
+    Parameters
+    ----------
+    table, folds, draws
+        As for `prove`.
+    recipe
+        What is proved, for the record.
+    make
+        ``make(fold, inside, outside)`` returns the model of a fold, made of the cases inside alone, and its predictions of those outside.
+    """
     shape = (len(table), len(table.classes)) if table.classes else (len(table),)
     predicted, called, fold = np.full(shape, np.nan), np.full(len(table), -1), np.full(len(table), -1)
     models = []
@@ -270,8 +297,7 @@ def prove(
             )
         if (fold[outside] >= 0).any():
             raise ContentError(f"Fold {number + 1} tests a case that another fold tests as well: expected each case once.")
-        model = fit_inside(table.take(inside), recipe, rule=rule)
-        predicted[outside] = model.predict(table.values[outside], table.sites[outside])
+        model, predicted[outside] = make(number, inside, outside)
         if table.classes:
             called[outside] = model.called(predicted[outside])
         fold[outside] = number

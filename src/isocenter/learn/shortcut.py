@@ -80,6 +80,7 @@ def shortcut(
     subgroups: Mapping[str, npt.ArrayLike],
     site_folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]] = (),
     draws: int = 1000,
+    away: Proof | None = None,
 ) -> tuple[Shortcut, Proof | None] | None:
     """Prove site and patient data alone in the same folds, and the model at sites it never saw.
 
@@ -93,6 +94,8 @@ def shortcut(
         Folds that test one site each.
     draws
         Bootstrap resamples.
+    away
+        The proof at new sites, where it was made already; otherwise it is made here by the recipe of `proof`.
 
     Returns
     -------
@@ -104,7 +107,8 @@ def shortcut(
         return None
     name = "mae" if not table.classes else ("auc_roc" if len(table.classes) == 2 else "macro_auc_roc")
     alone = prove(blind, folds, Recipe("logistic", seed=proof.recipe.seed), draws=draws)
-    away = prove(table, site_folds, proof.recipe, draws=draws) if site_folds else None
+    if away is None and site_folds:
+        away = prove(table, site_folds, proof.recipe, draws=draws)
     model, other = proof.scores[name], alone.scores[name]
     floor = float(proof.scores["mae_of_median"]) if name == "mae" else 0.5
     away_floor = None if away is None else float(_guessing(table, away, site_folds)) if name == "mae" else 0.5

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, InputError, IsocenterError
+from isocenter.core.extras import require
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.evaluate.compare import Difference, compare_paired
 from isocenter.learn.evaluate.ranking import auc_roc
@@ -23,12 +25,17 @@ from isocenter.learn.represent import represent
 from isocenter.learn.shortcut import Shortcut, shortcut
 from isocenter.learn.splits import Splits, kfold, leave_one_site_out
 
-__all__ = ["BASELINES", "PRIMARY", "Study", "StudyOptions", "plan_folds", "study", "table_of"]
+if TYPE_CHECKING:  # a study of classical learners must not load torch
+    from isocenter.learn.deep import Deep
+
+__all__ = ["BASELINES", "NETWORK", "PRIMARY", "Study", "StudyOptions", "plan_folds", "study", "table_of"]
 
 #: The model whose score is the result. It is named before any score is seen: the best of several would flatter.
 PRIMARY = "ensemble"
 #: What it must beat.
 BASELINES = ("majority", "logistic", "forest", "svm")
+#: The small network of images, trained where the user gives it minutes.
+NETWORK = "cnn"
 
 Say = Callable[[str, int, int], None]
 
@@ -51,6 +58,12 @@ class StudyOptions:
         Why a finding that would refuse the study is accepted; None refuses.
     curve
         Whether to draw a learning curve.
+    minutes
+        Most minutes on the nominal machine for training a small network of images as well; 0 trains none.
+    parts
+        Networks of a fold, each trained without one of so many parts of its training patients.
+    training
+        Folder of the curves and checkpoints of networks; None keeps none.
     """
 
     folds: int = 5
@@ -60,6 +73,9 @@ class StudyOptions:
     harmonise: bool = False
     accept_leak: str | None = None
     curve: bool = True
+    minutes: float = 0.0
+    parts: int = 3
+    training: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,13 @@ class Study:
     curve
         (training cases, scores).
     final
-        The model of all cases, for the package.
+        The model of all cases, for the package: `FoldModel`, or `learn.deep.NetworkFold`.
+    notes
+        What was assumed, one sentence each.
+    deep
+        Learner -> the network less it, where a network was trained beside the primary; empty otherwise.
+    network
+        How the network was trained; None where there is none.
     """
 
     cohort: Cohort
@@ -108,8 +130,10 @@ class Study:
     away: Proof | None
     subgroups: tuple[Subgroup, ...]
     curve: tuple[tuple[int, Any], ...]
-    final: FoldModel
+    final: Any
     notes: tuple[str, ...] = field(default=())
+    deep: Mapping[str, Difference] = field(default_factory=dict)
+    network: Any = None
 
     @property
     def proof(self) -> Proof:
@@ -236,21 +260,25 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     folds = _parts(splits)
-    recipes = {
-        name: Recipe(name, harmonise=options.harmonise and name != "majority", seed=options.seed)
-        for name in (*options.baselines, options.primary)
-    }
+    classical = dict.fromkeys(n for n in (*options.baselines, options.primary) if n != NETWORK)
+    recipes = {name: Recipe(name, harmonise=options.harmonise and name != "majority", seed=options.seed) for name in classical}
     proofs: dict[str, Proof] = {}
     for k, (name, recipe) in enumerate(recipes.items()):
         if say is not None:
             say(f"proving {name}", k, len(recipes))
         proofs[name] = prove(table, folds, recipe)
+    deep = _deep(kept, table, folds, _parts(sites), options, say)
+    if deep is not None:
+        proofs[NETWORK] = deep.proof
     primary = proofs[options.primary]
     differences = {n: _difference(table, primary, p) for n, p in proofs.items() if n != options.primary}
+    beside = {}
+    if deep is not None and options.primary != NETWORK:
+        beside = {n: _difference(table, deep.proof, p) for n, p in proofs.items() if n != NETWORK}
     if say is not None:
         say("shortcuts", 0, 1)
     subgroups = {k: np.array([v or "" for v in values]) for k, values in kept.subgroups.items()}
-    found = shortcut(table, primary, folds, subgroups, _parts(sites))
+    found = shortcut(table, primary, folds, subgroups, _parts(sites), away=None if deep is None else deep.away)
     attributes = {**({"site": table.sites} if np.unique(table.sites).size > 1 else {}), **subgroups}
     apart = by_subgroup(attributes, table.groups, lambda i: _of(table, primary, i)) if attributes else ()
     curve = learning_curve(table, folds, Recipe("logistic", seed=options.seed)) if options.curve else ()
@@ -269,9 +297,32 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         None if found is None else found[1],
         apart,
         curve,
-        _final(table, recipes[options.primary], primary),
+        _final(table, recipes[options.primary], primary) if deep is None or deep.final is None else deep.final,
         cohort.notes,
+        beside,
+        None if deep is None else deep.plan,
     )
+
+
+def _deep(kept: Cohort, table: Table, folds: Any, sites: Any, options: StudyOptions, say: Say | None) -> Deep | None:
+    """Return the network beside the classical learners, None where none is wanted."""
+    wanted = options.primary == NETWORK
+    of_images = bool(table.classes) and not kept.features
+    if wanted and not (of_images and options.minutes > 0):
+        raise ContentError(
+            f"Learner '{NETWORK}' on '{kept.name}' with {options.minutes:g} minutes: a network learns classes of images, and takes its time; "
+            "expected images, labels that are classes, and more than 0 --minutes."
+        )
+    if not of_images or options.minutes <= 0:
+        return None
+    require("torch", "Training a network")
+    require("monai", "Training a network")
+    from isocenter.learn.deep import prove_deep
+
+    return prove_deep(
+        kept.image, table, folds, options.minutes, sites=sites if wanted else (), whole=wanted, parts=options.parts, seed=options.seed,
+        folder=options.training, names=kept.identifiers, say=say,
+    )  # fmt: skip
 
 
 def _final(table: Table, recipe: Recipe, proof: Proof) -> FoldModel:

@@ -18,12 +18,19 @@ _DEPTHS = {
 }
 
 
-def trunk(depth: int, dimensions: int, in_channels: int, classes: int = 2) -> nn.Module:
-    """Return MONAI's ResNet of a depth; its parts are ``conv1 bn1 act maxpool layer1 .. layer4 avgpool fc``."""
+def trunk(depth: int, dimensions: int, in_channels: int, classes: int = 2, width: float = 1.0) -> nn.Module:
+    """Return MONAI's ResNet of a depth and width; its parts are ``conv1 bn1 act maxpool layer1 .. layer4 avgpool fc``."""
+    if not 0.0 < width <= 4.0 or int(64 * width) < 1:
+        raise ParameterError(f"ResNet of width {width:g}: expected a share of the usual features, 1/64 to 4.")
     if depth not in _DEPTHS:
         raise ParameterError(f"ResNet of depth {depth}: expected one of {', '.join(map(str, _DEPTHS))}.")
     net: nn.Module = _DEPTHS[depth](
-        spatial_dims=dimensions, n_input_channels=in_channels, num_classes=classes, shortcut_type="B", conv1_t_stride=2
+        spatial_dims=dimensions,
+        n_input_channels=in_channels,
+        num_classes=classes,
+        shortcut_type="B",
+        conv1_t_stride=2,
+        widen_factor=width,
     )
     return net
 
@@ -39,15 +46,19 @@ class Resnet(nn.Module):
         2 or 3.
     depth
         10, 18, 34, 50 or 101 layers.
+    width
+        Share of the usual features (64 to 512): 0.25 is a small network for small cohorts.
 
     References
     ----------
     He et al. (2016) Deep residual learning for image recognition. CVPR.
     """
 
-    def __init__(self, in_channels: int = 1, out_channels: int = 2, dimensions: int = 2, *, depth: int = 18) -> None:
+    def __init__(
+        self, in_channels: int = 1, out_channels: int = 2, dimensions: int = 2, *, depth: int = 18, width: float = 1.0
+    ) -> None:
         super().__init__()
-        self.body = trunk(depth, dimensions, in_channels, out_channels)
+        self.body = trunk(depth, dimensions, in_channels, out_channels, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape (batch, out_channels)."""

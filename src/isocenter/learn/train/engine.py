@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from isocenter.core.errors import ContentError, ParameterError, StepError
+from isocenter.io.atomic import write_bytes
 from isocenter.learn.train import checkpoint, distributed
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.schedule import learning_rate
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.shared_norm import with_shared_norm
+from isocenter.view.live import training_page
 
 __all__ = ["Fitted", "chosen_device", "fit"]
 
@@ -77,7 +79,8 @@ def fit(
         Scores the network (in evaluation mode) on cases of the training fold that it does not learn from; a number, or several of which
         the first decides. Greater is better.
     folder
-        Where checkpoints and ``curves.csv`` go; a training that was broken off there is continued. None keeps nothing.
+        Where checkpoints, ``curves.csv`` and ``curves.html`` (which loads itself anew meanwhile) go; a training that was broken off there
+        is continued. None keeps nothing.
     progress
         Called with the row of each finished epoch.
 
@@ -273,6 +276,7 @@ class _Run:
         }
         checkpoint.save(self.folder / "last.pt", state)
         self.history.write(self.folder / "curves.csv")
+        write_bytes(self.folder / "curves.html", training_page({"": self.history.columns()}, done=self.finished))
 
 
 def _optimizer(net: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:

@@ -1,0 +1,308 @@
+"""A small network proved in the folds of the classical learners, so that a deep model has to show what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.core.errors import ContentError
+from isocenter.core.image import Image
+from isocenter.learn.evaluate.calibration import Calibrator, fit_calibrator
+from isocenter.learn.evaluate.operating import choose_threshold
+from isocenter.learn.prove import Proof, inner_folds, proved
+from isocenter.learn.recipe import Recipe, Table
+from isocenter.learn.train.classification import TrainedClassifier, sized, train_prepared
+from isocenter.learn.train.cost import nominal_seconds
+from isocenter.learn.train.ensemble import joined_classifiers
+from isocenter.learn.train.fingerprint import channels_of
+from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.watch import Watch
+
+__all__ = ["Deep", "NetworkFold", "NetworkPlan", "fit_network", "plan_network", "prove_deep", "training_rows"]
+
+FloatArray = npt.NDArray[np.float64]
+Parts = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+Say = Callable[[str, int, int], None]
+
+#: Samples along the longest side that are tried, the most first: the first that leaves time to learn is taken.
+_SIDES = {2: (128, 96, 64, 48, 32), 3: (64, 48, 32)}
+_LEAST_EPOCHS, _ENOUGH_EPOCHS, _MOST_EPOCHS = 2, 24, 40
+_DEPTH, _WIDTH, _BATCH = 18, 0.25, 16
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """How each network of a proof is trained: chosen from the sizes of the images and the budget, before any score is seen.
+
+    Attributes
+    ----------
+    size
+        Samples that images are brought to along each axis.
+    channels
+        Of an image.
+    epochs, batch
+        Of a training.
+    parts
+        Networks of a fold: each is trained without one of so many parts of the fold's training patients.
+    depth, width
+        Of the ResNet.
+    seed
+        Of everything random.
+    """
+
+    size: tuple[int, ...]
+    channels: int
+    epochs: int
+    batch: int = _BATCH
+    parts: int = 3
+    depth: int = _DEPTH
+    width: float = _WIDTH
+    seed: int = 0
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the network, beside channels, classes and axes."""
+        return {"depth": self.depth, "width": self.width}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**asdict(self), "size": list(self.size), "network": "resnet"}
+
+
+def plan_network(
+    shapes: Sequence[Sequence[int]], channels: int, classes: int, cases: int, seconds: float, *, parts: int = 3, seed: int = 0
+) -> NetworkPlan | None:
+    """Return how to train one network, None where the time is too short to learn anything.
+
+    Parameters
+    ----------
+    shapes
+        Spatial shapes of the images.
+    channels, classes
+        Of an image, and of the task.
+    cases
+        That one training learns from.
+    seconds
+        Of one training on the nominal machine.
+    parts, seed
+        As of `NetworkPlan`.
+    """
+    middle = np.median(np.asarray(shapes, np.float64), axis=0)
+    batch = max(2, min(_BATCH, cases))
+    steps = max(-(-cases // batch), 1)
+    best: NetworkPlan | None = None
+    for side in _SIDES[len(middle)]:
+        scale = min(1.0, side / float(middle.max()))
+        size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
+        wanted = {"in_channels": channels, "out_channels": classes, "dimensions": len(size), "depth": _DEPTH, "width": _WIDTH}
+        epoch = steps * nominal_seconds("resnet", wanted, (batch, channels, *size))
+        epochs = int(min(seconds / epoch, _MOST_EPOCHS))
+        if epochs >= _LEAST_EPOCHS and (best is None or epochs > best.epochs):
+            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed)
+        if epochs >= _ENOUGH_EPOCHS:
+            break
+    return best
+
+
+@dataclass(frozen=True)
+class NetworkFold:
+    """What a fold gave: networks whose probabilities are averaged, calibrator and operating point, all from training cases.
+
+    Attributes
+    ----------
+    trained
+        The networks.
+    calibrator
+        None where a class has too few patients.
+    threshold
+        Of the positive class (two classes); 0.5 otherwise.
+    """
+
+    trained: TrainedClassifier
+    calibrator: Calibrator | None
+    threshold: float
+
+    def predict(self, data: Sequence[npt.NDArray[np.float32]]) -> FloatArray:
+        """Return calibrated probabilities of prepared images, shape (n, classes)."""
+        p = self.trained.probabilities_prepared(data)
+        return p if self.calibrator is None else self.calibrator(p)
+
+    def called(self, probabilities: FloatArray) -> npt.NDArray[np.int64]:
+        """Return the class that each case is called."""
+        if probabilities.shape[1] == 2:
+            return (probabilities[:, 1] >= self.threshold).astype(np.int64)
+        return probabilities.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Deep:
+    """A network beside the classical learners.
+
+    Attributes
+    ----------
+    plan
+        How it was trained.
+    proof
+        In the folds of the others.
+    away, final
+        At sites that were left out, and the model of all cases; None unless they were asked for.
+    """
+
+    plan: NetworkPlan
+    proof: Proof
+    away: Proof | None = field(default=None)
+    final: NetworkFold | None = field(default=None)
+
+
+def fit_network(
+    data: Sequence[npt.NDArray[np.float32]],
+    table: Table,
+    plan: NetworkPlan,
+    *,
+    name: str = "fold",
+    watch: Watch | None = None,
+    names: Sequence[str] | None = None,
+) -> NetworkFold:
+    """Train the networks of the training part of a fold.
+
+    Each is trained without one part of the patients, who choose its best epoch. What the networks say of the cases they did not learn
+    from gives the calibrator and the operating point, as for classical learners.
+
+    Parameters
+    ----------
+    data, table
+        Prepared images and their classes.
+    plan
+        How.
+    name, watch
+        What it is called, and who is told of its epochs.
+    names
+        Of the cases, for messages.
+    """
+    parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = inner_folds(table, plan.parts, plan.seed)
+    held = np.full((len(table), len(table.classes)), np.nan)
+    networks = []
+    for j, test in enumerate([p[1] for p in parts] or [np.zeros(0, np.int64)]):
+        called = f"{name}, part {j + 1}" if parts else name
+        settings = FitSettings(
+            epochs=plan.epochs, learning_rate=2e-3, weight_decay=1e-2, warmup=max(1, len(table) // plan.batch), seed=plan.seed + j
+        )
+        trained = train_prepared(
+            data, table.target, table.classes, names=names, validation=[int(k) for k in test], network="resnet",
+            parameters=plan.parameters, batch=plan.batch, settings=settings, augment=0.5, seed=plan.seed + j,
+            folder=None if watch is None else watch.folder_of(called),
+            progress=None if watch is None else watch.told(called),
+        )  # fmt: skip
+        if watch is not None:
+            watch.ended(called, trained.histories[0])
+        if test.size:
+            held[test] = trained.probabilities_prepared([data[int(k)] for k in test])
+        networks.append(trained)
+    joined = joined_classifiers(networks)
+    sound = np.isfinite(held).all(axis=1)
+    if not sound.any() or np.unique(table.target[sound]).size < 2:
+        return NetworkFold(joined, None, 0.5)
+    calibrator = fit_calibrator(table.target[sound], held[sound])
+    threshold = 0.5
+    if len(table.classes) == 2:
+        threshold = choose_threshold(table.target[sound] == 1, calibrator(held[sound])[:, 1])
+    return NetworkFold(joined, calibrator, threshold)
+
+
+def prove_deep(
+    read: Callable[[int], Image],
+    table: Table,
+    folds: Parts,
+    minutes: float,
+    *,
+    sites: Parts = (),
+    whole: bool = False,
+    parts: int = 3,
+    seed: int = 0,
+    folder: Path | None = None,
+    names: Sequence[str] | None = None,
+    say: Say | None = None,
+) -> Deep:
+    """Prove a small network in the folds that the classical learners are proved in.
+
+    Parameters
+    ----------
+    read
+        Returns the image of a case.
+    table
+        Classes, patients and sites of the cases; its features are not looked at.
+    folds
+        (train, test) indices.
+    minutes
+        Most minutes on the nominal machine for all trainings together.
+    sites, whole
+        Folds that leave one site out, and whether a model of all cases is made as well: both where the network is the result.
+    parts, seed
+        As of `NetworkPlan`.
+    folder
+        Where curves and checkpoints go; a run that was broken off is taken up there.
+    names
+        Of the cases, for messages.
+    say
+        Told of every epoch.
+
+    Raises
+    ------
+    ContentError
+        If the images have a time axis, or the minutes are too few.
+    """
+    read_images = [_facts(read(k)) for k in range(len(table))]
+    if any(axes is None for axes, _ in read_images) or len({(len(axes or ()), c) for axes, c in read_images}) != 1:
+        raise ContentError(
+            "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
+        )
+    count = (len(folds) + len(sites) + int(whole)) * parts
+    learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
+    shapes, channels = [axes for axes, _ in read_images if axes is not None], read_images[0][1]
+    plan = plan_network(shapes, channels, len(table.classes), learning, 60.0 * minutes / count, parts=parts, seed=seed)
+    if plan is None:
+        raise ContentError(
+            f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."
+        )
+    data = [sized(read(k), plan.size) for k in range(len(table))]
+    watch = Watch(say, folder, count * plan.epochs, [plan.to_dict(), data])
+    names = [f"case {k + 1}" for k in range(len(table))] if names is None else names
+
+    def proof_of(some: Parts, what: str) -> Proof:
+        def make(number: int, inside: npt.NDArray[np.int64], outside: npt.NDArray[np.int64]) -> tuple[Any, FloatArray]:
+            called = f"{what} {number + 1}"
+            own = [names[int(k)] for k in inside]
+            made = fit_network([data[int(k)] for k in inside], table.take(inside), plan, name=called, watch=watch, names=own)
+            return made, made.predict([data[int(k)] for k in outside])
+
+        return proved(table, some, Recipe("cnn", plan.to_dict(), seed=seed), make)
+
+    proof = proof_of(folds, "fold")
+    away = proof_of(sites, "site") if sites else None
+    final = None
+    if whole:
+        final = fit_network(data, table, plan, name="all cases", watch=watch, names=names)
+        if len(table.classes) == 2:
+            final = replace(final, threshold=float(np.mean([m.threshold for m in proof.models])))
+    watch.close()
+    return Deep(plan, proof, away, final)
+
+
+def _facts(image: Image) -> tuple[tuple[int, ...] | None, int]:
+    axes = tuple(int(n) for n in image.geometry.shape)
+    return (None if "t" in image.dims or len(axes) not in _SIDES else axes), channels_of(image)
+
+
+def training_rows(proof: Proof) -> list[tuple[int, int, int, int, Mapping[str, float]]]:
+    """Return a row for each training of a proof: fold, part, epochs, best epoch, scores there."""
+    rows = []
+    for k, model in enumerate(proof.models):
+        for j, history in enumerate(model.trained.histories):
+            best = history.best or history.rows[-1]
+            rows.append((k + 1, j + 1, len(history.rows), best.epoch, best.scores))
+    return rows

@@ -1,0 +1,83 @@
+"""A small network in the folds of the classical learners: chosen by a budget, proved, compared, and taken up where it broke off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocenter.core.errors import ContentError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.learn.deep import NetworkPlan, fit_network, plan_network, prove_deep, training_rows
+from isocenter.learn.recipe import Table
+from isocenter.learn.train.watch import Watch
+
+CASES = 16
+
+
+def stripes(k: int) -> Image:
+    generator = np.random.default_rng(k)
+    wave = np.sin(np.arange(32) * 1.3 + generator.uniform(0, 6))
+    array = (wave[:, None] if k % 2 else wave[None]) + generator.normal(0, 0.2, (32, 32))
+    return Image(array.astype(np.float32), ("y", "x"), Geometry.regular((32, 32)))
+
+
+def table() -> Table:
+    names = np.array([f"p{k // 2}{k % 2}" for k in range(CASES)])
+    sites = np.array([("a", "b")[k // 2 % 2] for k in range(CASES)])
+    return Table(np.zeros((CASES, 1)), np.arange(CASES) % 2, names, sites, ("nothing",), ("lying", "standing"))
+
+
+FOLDS = [(np.arange(4, CASES), np.arange(4)), (np.arange(CASES - 4), np.arange(CASES - 4, CASES))]
+
+
+def test_the_budget_decides_size_and_epochs() -> None:
+    rich = plan_network([(200, 180)] * 3, 1, 2, 100, 600.0)
+    poor = plan_network([(200, 180)] * 3, 1, 2, 100, 2.0)
+    assert rich is not None and rich.size == (128, 112) and rich.epochs == 40
+    assert poor is not None and max(poor.size) < 128 and poor.epochs < 40
+    assert plan_network([(200, 180)], 1, 2, 100, 1e-3) is None
+    small = plan_network([(20, 40)], 1, 2, 100, 600.0)
+    assert small is not None and small.size == (32, 40), "a small image is not blown up beyond what the network needs"
+
+
+def test_it_is_proved_in_the_folds_and_repeats(tmp_path: Path) -> None:
+    told: list[str] = []
+    settings = {"parts": 2, "folder": tmp_path / "training", "say": lambda *a: told.append(a[0])}
+    found = prove_deep(stripes, table(), FOLDS, 0.0005, whole=True, sites=[FOLDS[0]], **settings)  # type: ignore[arg-type]  # values of several types
+    assert found.proof.tested.tolist() == [0, 1, 2, 3, 12, 13, 14, 15] and found.away is not None and found.final is not None
+    assert np.allclose(found.proof.predicted.sum(axis=1), 1.0) and len(found.proof.models[0].trained.networks) == 2
+    assert "fold 1, part 1, epoch 1: loss" in told[0] and "log likelihood" in told[0]
+    page = (tmp_path / "training" / "curves.html").read_text()
+    assert "fold 2, part 2" in page and "all cases, part 1" in page and "refresh" not in page
+    assert not list(tmp_path.rglob("last.pt")) and (tmp_path / "training" / "fold-1-part-1" / "curves.csv").is_file()
+    again = prove_deep(stripes, table(), FOLDS, 0.0005, whole=True, sites=[FOLDS[0]], parts=2)
+    np.testing.assert_array_equal(again.proof.predicted, found.proof.predicted)
+    rows = training_rows(found.proof)
+    assert [(r[0], r[1]) for r in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)] and "log_likelihood" in rows[0][4]
+
+
+def test_checkpoints_of_other_data_are_thrown_away(tmp_path: Path) -> None:
+    plan = NetworkPlan((32, 32), 1, 2, 8, parts=1)
+    data = [np.asarray(stripes(k).array)[None] for k in range(8)]
+    some = table().take(np.arange(8))
+    for shift in (0.0, 1.0):
+        moved = [(d + np.float32(shift)).astype(np.float32) for d in data]
+        watch = Watch(None, tmp_path / "t", 2, [plan.to_dict(), moved])
+        made = fit_network(moved, some, plan, watch=watch)
+        assert len(watch.histories["fold"].rows) == 2 and made.calibrator is None and watch.done == 2
+        assert (tmp_path / "t" / "fold" / "last.pt").is_file(), "it can be taken up until the whole run has ended"
+    assert Watch(None, tmp_path / "t", 2, [plan.to_dict(), moved]).folder_of("fold, x") == tmp_path / "t" / "fold-x"
+    assert (tmp_path / "t" / "fold" / "last.pt").is_file()
+    Watch(None, tmp_path / "t", 2, [plan.to_dict(), data])
+    assert not (tmp_path / "t" / "fold").exists()
+
+
+def test_too_little_time_and_moving_images_are_refused() -> None:
+    with pytest.raises(ContentError, match="too few"):
+        prove_deep(stripes, table(), FOLDS, 1e-6)
+    moving = Image(np.zeros((3, 32, 32), np.float32), ("t", "y", "x"), Geometry.regular((32, 32)))
+    with pytest.raises(ContentError, match="time axis"):
+        prove_deep(lambda k: moving, table(), FOLDS, 1.0)
