@@ -28,14 +28,14 @@ def write(
     properties: Iterable[Mapping[str, Any]] = (),
     kind: Literal["annotation", "detection"] = "annotation",
 ) -> None:
-    """Write polygons as a collection of features, one a line, atomically and piece by piece.
+    """Write polygons (and points) as a collection of features, one a line, atomically and piece by piece.
 
     Parameters
     ----------
     path
         Ends in ``.geojson``.
     polygons
-        Each of shape (n, 2): x and y of its corners, not closed.
+        Each of shape (n, 2): x and y of its corners, not closed; a single corner is written as a point.
     name
         What they are; viewers use it as the class.
     properties
@@ -53,10 +53,11 @@ def write(
         handle.write(b'{"type":"FeatureCollection","features":[')
         for k, corners in enumerate(polygons):
             ring = np.round(np.concatenate([corners, corners[:1]]).astype(np.float64), 3).tolist()
+            point = {"type": "Point", "coordinates": ring[0]}
             feature = {
                 "type": "Feature",
                 "id": str(k + 1),
-                "geometry": {"type": "Polygon", "coordinates": [ring]},
+                "geometry": point if len(corners) == 1 else {"type": "Polygon", "coordinates": [ring]},
                 "properties": {"objectType": kind, "classification": {"name": name}, **next(rows, {})},
             }
             text = json.dumps(feature, separators=(",", ":"), sort_keys=True, ensure_ascii=True, allow_nan=False)

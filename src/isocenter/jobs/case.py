@@ -26,6 +26,7 @@ from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, findings_of
 from isocenter.jobs.lock import STATE
 from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, write_overlays, write_slots
+from isocenter.jobs.places import write_places
 from isocenter.jobs.predictions import write_predictions
 from isocenter.jobs.prepare_outputs import write_prepared
 from isocenter.jobs.prepare_report import prepare_report
@@ -273,8 +274,10 @@ def _write(task: Task, key: str, done: _Done, surfaces: tuple[Outcome, dict[str,
     outputs = Outputs(task.folder)
     write_slots(outputs, outcome.study, tuple(done.study.slots))
     write_predictions(outputs, outcome.study, task.analysis.pipeline)
+    write_places(outputs, outcome.study, task.analysis.pipeline)
     write_mesh_groups(outputs, meshes)
-    write_overlays(outputs, outcome.study, findings.image_slot, task.analysis.pipeline.report.get("figures", ()))
+    figures = task.analysis.pipeline.report.get("figures", ())
+    write_overlays(outputs, outcome.study, findings.image_slot, figures, task.analysis.case.items)
     identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)

@@ -13,6 +13,7 @@ from isocenter.core.results import Column, Features
 from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.jobs.analyses import Analysis
+from isocenter.jobs.places import place_rows
 from isocenter.jobs.predictions import prediction_rows
 from isocenter.pipeline.plan import Plan
 from isocenter.pipeline.run import Outcome
@@ -74,6 +75,8 @@ def findings_of(analysis: Analysis, source: Study, outcome: Outcome, plan: Plan)
     columns, rows = key_of_channels(keys, study) if of_signal else _key(keys, study, regions, label_slots)
     if not rows:
         columns, rows = prediction_rows(study)
+    if not rows:
+        columns, rows = place_rows(study, analysis.pipeline)
     counted = report.get("count", ())
     counts = tuple((f"{name.replace('_', ' ')} found", _objects(study[name])) for name in counted if name in study.labels)
     notes: dict[str, None] = {}

@@ -13,8 +13,10 @@ from isocenter.core.results import Features, Scores
 from isocenter.core.study import Study
 from isocenter.jobs.analyses import Analysis
 from isocenter.jobs.findings import Findings, picture_labels
+from isocenter.jobs.places import place_sections
 from isocenter.jobs.predictions import prediction_sections
 from isocenter.jobs.report_stability import case_stability
+from isocenter.jobs.windows import window_of
 from isocenter.jobs.words import listed
 from isocenter.pipeline.run import Outcome
 from isocenter.view import histogram, montage, scene
@@ -32,6 +34,7 @@ from isocenter.view.report import (
     Table,
 )
 from isocenter.view.tables import feature_table, score_table
+from isocenter.view.windows import Window
 
 __all__ = ["acquisition_section", "case_report", "identity_sections", "methods_section"]
 
@@ -72,10 +75,9 @@ def case_report(
     """
     study = outcome.study
     image: Image = study[findings.image_slot]
-    # A named window is one of CT; values of another quantity choose their own.
-    window = analysis.pipeline.report.get("window") if image.quantity == "HU" else None
+    window = window_of(analysis.pipeline.report.get("window"), analysis.case.items, findings.image_slot, image)
     picture = _first_picture(study, image, findings, window)
-    predicted = prediction_sections(study, analysis.pipeline)
+    predicted = [*prediction_sections(study, analysis.pipeline), *place_sections(study, analysis.pipeline)]
     sections = [
         *identity_sections(identity),
         *predicted,
@@ -103,7 +105,7 @@ def case_report(
     )
 
 
-def _first_picture(study: Study, image: Image, findings: Findings, window: Any) -> Figure:
+def _first_picture(study: Study, image: Image, findings: Findings, window: Window | str | None) -> Figure:
     """Return the picture of the first screen: the image's planes with its labels, and PET over them where there is one."""
     labels = picture_labels(study, image, findings.label_slots)
     flat = image if "t" not in image.dims else image.at(t=0)
@@ -169,7 +171,7 @@ def acquisition_section(analysis: Analysis, image: Image) -> Section:
 
 
 def _pictures(
-    images: Mapping[str, Image], image: Image, meshes: Mapping[str, Sequence[Mesh]], window: str | None
+    images: Mapping[str, Image], image: Image, meshes: Mapping[str, Sequence[Mesh]], window: Window | str | None
 ) -> list[Section]:
     blocks: list[Any] = []
     surfaces = [mesh for group in meshes.values() for mesh in group if len(mesh.faces)]
