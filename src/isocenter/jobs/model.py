@@ -9,12 +9,16 @@ from typing import Any
 
 from isocenter.core.errors import MissingInputError, ParameterError
 from isocenter.io import atomic, table
+from isocenter.jobs.model_masks import mask_validation_report, write_mask_tables
+from isocenter.jobs.model_places import place_validation_report, write_place_tables
 from isocenter.jobs.model_report import validation_report
 from isocenter.learn.data.table import from_csv
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.selftest import SelfTest
 from isocenter.learn.package.validate import Validation, validate
+from isocenter.learn.package.validate_masks import MaskValidation, validate_masks
+from isocenter.learn.package.validate_places import PlaceValidation, validate_places
 from isocenter.view import html
 
 __all__ = ["ModelInfo", "Validated", "export", "info", "self_test", "validate_on"]
@@ -74,7 +78,7 @@ class Validated:
     out: Path
     report: Path
     package: Package
-    found: Validation
+    found: Validation | MaskValidation | PlaceValidation
 
     @property
     def exit_code(self) -> int:
@@ -144,22 +148,27 @@ def validate_on(
     if not file.is_file():
         raise MissingInputError(f"{file}: there is no such table: expected a CSV with a row for each case, image and label.")
     features = list(package.model.names) if package.manifest["inputs"]["source"] == "table" else None
-    found = validate(
-        package,
-        from_csv(
-            file.parent,
-            file,
-            columns=columns,
-            features=features,
-            task=package.manifest["task"],
-            name=file.parent.name or file.stem,
-        ),
-        draws=draws,
-        seed=seed,
-        progress=progress,
+    known = from_csv(
+        file.parent,
+        file,
+        columns=columns,
+        features=features,
+        task=package.manifest["task"],
+        name=file.parent.name or file.stem,
     )
-    root = atomic.make_folder(out)
-    _write_tables(root, package, found)
+    root = Path(out)
+    if package.manifest["task"] == "segmentation":
+        masks = validate_masks(package, known, draws=draws, seed=seed, progress=progress)
+        write_mask_tables(atomic.make_folder(root), package, masks)
+        atomic.write_bytes(root / "report.html", html.html(mask_validation_report(package, masks)))
+        return Validated(root, root / "report.html", package, masks)
+    if package.manifest["task"] in ("detection", "landmarks"):
+        places = validate_places(package, known, draws=draws, progress=progress)
+        write_place_tables(atomic.make_folder(root), places)
+        atomic.write_bytes(root / "report.html", html.html(place_validation_report(package, places)))
+        return Validated(root, root / "report.html", package, places)
+    found = validate(package, known, draws=draws, seed=seed, progress=progress)
+    _write_tables(atomic.make_folder(root), package, found)
     atomic.write_bytes(root / "report.html", html.html(validation_report(package, found)))
     return Validated(root, root / "report.html", package, found)
 

@@ -54,7 +54,7 @@ class MaskCases:
         return [self.images[k] for k in indices], [self.masks[k] for k in indices], names
 
 
-def load_cases(cohort: Cohort, say: Say | None = None) -> MaskCases:
+def load_cases(cohort: Cohort, say: Say | None = None, segments: Sequence[Segment] | None = None) -> MaskCases:
     """Read the images and masks of a cohort.
 
     Parameters
@@ -63,11 +63,13 @@ def load_cases(cohort: Cohort, say: Say | None = None) -> MaskCases:
         For segmentation.
     say
         Told what is done: (what, done, total).
+    segments
+        The classes that a model knows: the masks are read as theirs. None takes those of the masks.
 
     Raises
     ------
     ContentError
-        If no case can be used, or all masks are empty.
+        If no case can be used, all masks are empty, or they show a class that the model does not know.
     """
     aside: list[tuple[str, str]] = []
     found: list[tuple[int, Image, LabelMap]] = []
@@ -89,9 +91,14 @@ def load_cases(cohort: Cohort, say: Say | None = None) -> MaskCases:
     if not kept:
         first = f": {aside[0][0]}: {aside[0][1]}" if aside else ""
         raise ContentError(f"No case of '{cohort.name}' can be used{first}")
-    masks, segments, notes = _common([mask for _, _, mask in kept], cohort.name)
+    given = [mask for _, _, mask in kept]
+    notes: tuple[str, ...] = ()
+    if segments is None:
+        masks, rows, notes = _common(given, cohort.name)
+    else:
+        masks, rows = _known(given, segments, cohort.name)
     chosen = cohort.take([k for k, _, _ in kept])
-    return MaskCases(chosen, tuple(image for _, image, _ in kept), masks, segments, tuple(aside), notes)
+    return MaskCases(chosen, tuple(image for _, image, _ in kept), masks, rows, tuple(aside), notes)
 
 
 def strata_of(cases: MaskCases) -> Cohort:
@@ -144,8 +151,23 @@ def _common(masks: Sequence[LabelMap], name: str) -> tuple[tuple[LabelMap, ...],
     return tuple(m.replace(segments=rows) for m in masks), rows, ()
 
 
+def _known(masks: Sequence[LabelMap], segments: Sequence[Segment], name: str) -> tuple[tuple[LabelMap, ...], tuple[Segment, ...]]:
+    """Return masks in the values of a model: of a single class all that is labelled is it, else the values must be known."""
+    values = {v for mask in masks for v in mask.present if v > 0}
+    if not values:
+        raise ContentError(f"All {len(masks)} masks of '{name}' are empty: expected some that show what the model outlines.")
+    rows = tuple(segments)
+    if len(rows) == 1:
+        return tuple(_one(mask, rows[0]) for mask in masks), rows
+    unknown = sorted(values - {s.value for s in rows})
+    if unknown:
+        known = ", ".join(f"{s.value} ({s.name})" for s in rows)
+        raise ContentError(f"The masks of '{name}' hold the value {unknown[0]}, which the model does not know: expected {known}.")
+    return tuple(m.replace(segments=rows) for m in masks), rows
+
+
 def _one(mask: LabelMap, row: Segment) -> LabelMap:
-    array: npt.NDArray[np.uint8] = (np.asarray(mask.array) > 0).astype(np.uint8)
+    array: npt.NDArray[Any] = (np.asarray(mask.array) > 0).astype(np.min_scalar_type(row.value)) * row.value
     return mask.replace(array=array, segments=(row,))
 
 

@@ -18,7 +18,7 @@ from isocenter.learn.evaluate.regression import evaluate_regression
 from isocenter.learn.package.fingerprint import case_digest
 from isocenter.learn.package.model import Package
 
-__all__ = ["Compared", "Judged", "Validation", "validate"]
+__all__ = ["Compared", "Judged", "Validation", "compared", "refuse_training", "validate"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -100,11 +100,11 @@ def validate(
     task = package.manifest["task"]
     if task == "segmentation":
         raise UnsupportedError(
-            f"Model '{package.manifest['name']}' segments: predict with 'isocenter run --model' and judge the masks with "
-            "'isocenter evaluate'."
+            f"Model '{package.manifest['name']}' segments: expected one of classes or numbers; judge masks with "
+            "isocenter.learn.package.validate_masks."
         )
     _check_labels(package, cohort)
-    _refuse_training(package, cohort)
+    refuse_training(package, cohort)
     cases: list[Judged] = []
     groups: list[str] = []
     aside: list[tuple[str, str]] = []
@@ -119,7 +119,7 @@ def validate(
     if not cases:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
     scores = _scores(package, cases, np.array(groups), draws, seed)
-    return Validation(tuple(cases), scores, _calibration(package, cases), _compared(package, scores), tuple(aside))
+    return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), tuple(aside))
 
 
 def _check_labels(package: Package, cohort: Cohort) -> None:
@@ -140,7 +140,16 @@ def _check_labels(package: Package, cohort: Cohort) -> None:
         raise ContentError(f"All cases of cohort '{cohort.name}' are of one class: expected two or more, to tell them apart.")
 
 
-def _refuse_training(package: Package, cohort: Cohort) -> None:
+def refuse_training(package: Package, cohort: Cohort) -> None:
+    """Raise ContentError where cases of a cohort are among those that a package was made from.
+
+    Parameters
+    ----------
+    package
+        The model.
+    cohort
+        What it is to be judged on.
+    """
     known = set(package.manifest["training"]["digests"])
     found = []
     for k, sample in enumerate(cohort.samples):
@@ -206,7 +215,16 @@ def _calibration(package: Package, cases: list[Judged]) -> tuple[Reliability, ..
     return reliability([c.truth == package.classes[k] for c, k in zip(cases, top, strict=True)], predicted.max(axis=1))
 
 
-def _compared(package: Package, scores: Scores) -> tuple[Compared, ...]:
+def compared(package: Package, scores: Scores) -> tuple[Compared, ...]:
+    """Return each score beside that of the training, and what both say together.
+
+    Parameters
+    ----------
+    package
+        The model.
+    scores
+        On another cohort.
+    """
     rows = []
     for name, here in scores.items():
         held = package.scores.get(name)
