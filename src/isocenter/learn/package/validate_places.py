@@ -1,0 +1,139 @@
+"""External validation of a model of places: its boxes or points judged on a cohort that it was not made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isocenter.core.errors import ContentError, IsocenterError
+from isocenter.core.image import Image
+from isocenter.core.points import Boxes, Points
+from isocenter.core.results import Scores
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.places import read_places
+from isocenter.learn.package.model import Package
+from isocenter.learn.package.validate import Compared, compared, refuse_training
+from isocenter.learn.places import Places, boxes_of, points_of
+from isocenter.learn.score_places import scored
+
+__all__ = ["PlaceValidation", "PlacedCase", "validate_places"]
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedCase:
+    """One case: its name, what is there, what was found and called, in which ways it is unlike the training, and its image."""
+
+    identifier: str
+    truth: Places
+    found: Places
+    called: Places
+    warnings: tuple[str, ...]
+    image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceValidation:
+    """What a validation gave.
+
+    Attributes
+    ----------
+    cases
+        In the order of the cohort.
+    scores
+        With intervals over patients.
+    compared
+        Each score beside that of the training.
+    aside
+        (case, reason) of those that could not be judged.
+    """
+
+    cases: tuple[PlacedCase, ...]
+    scores: Scores
+    compared: tuple[Compared, ...]
+    aside: tuple[tuple[str, str], ...]
+
+
+def validate_places(
+    package: Package,
+    cohort: Cohort,
+    *,
+    draws: int = 2000,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> PlaceValidation:
+    """Judge what a package finds in a cohort.
+
+    Parameters
+    ----------
+    package
+        For detection or landmarks.
+    cohort
+        With tables of boxes or points, named as the package names them.
+    draws
+        Bootstrap resamples of whole patients.
+    progress
+        Called with a case, how many are done, and of how many.
+
+    Raises
+    ------
+    ContentError
+        If the cohort is for another task, holds cases of the training or names that the package does not know, or none can be judged.
+    """
+    if cohort.task != package.manifest["task"]:
+        raise ContentError(
+            f"Cohort '{cohort.name}' is for {cohort.task}: model '{package.manifest['name']}' is for {package.manifest['task']}."
+        )
+    refuse_training(package, cohort)
+    cases: list[PlacedCase] = []
+    groups: list[str] = []
+    aside: list[tuple[str, str]] = []
+    for k, sample in enumerate(cohort.samples):
+        if progress is not None:
+            progress(sample.identifier, k, len(cohort))
+        try:
+            cases.append(_judged(package, cohort, k))
+            groups.append(sample.patient)
+        except IsocenterError as error:
+            aside.append((sample.identifier, str(error)))
+    if not cases:
+        raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
+    _known_names(package, cohort, cases)
+    scores = scored(
+        [c.found for c in cases],
+        [c.called for c in cases],
+        [c.truth for c in cases],
+        np.array(groups),
+        package.classes,
+        draws=draws,
+    )
+    return PlaceValidation(tuple(cases), scores, compared(package, scores), tuple(aside))
+
+
+def _judged(package: Package, cohort: Cohort, k: int) -> PlacedCase:
+    sample = cohort.samples[k]
+    if not isinstance(sample.label, Path):
+        raise ContentError("it has no table of places: expected one, to judge by.")
+    image = cohort.image(k)
+    kind = "boxes" if package.manifest["task"] == "detection" else "points"
+    truth = read_places(sample.label, image.geometry, "boxes" if kind == "boxes" else "points")
+    value = package.predict(image)
+    if isinstance(value, Points):
+        found = points_of(value, image.geometry)
+    elif isinstance(value, Boxes):
+        found = boxes_of(value, image.geometry)
+    else:
+        raise ContentError(f"model '{package.manifest['name']}' gives no places.")
+    return PlacedCase(sample.identifier, truth, found, package.model.called(found), tuple(package.check(image)), image)
+
+
+def _known_names(package: Package, cohort: Cohort, cases: list[PlacedCase]) -> None:
+    unknown = sorted({n for c in cases for n in c.truth.names} - set(package.classes))
+    if unknown:
+        raise ContentError(
+            f"Cohort '{cohort.name}' names '{unknown[0]}', which model '{package.manifest['name']}' does not know: expected "
+            f"{', '.join(package.classes[:12])}; spell them as the model does."
+        )
+    if not any(len(c.truth) for c in cases):
+        raise ContentError(f"No case of cohort '{cohort.name}' shows what the model finds: expected one or more.")
