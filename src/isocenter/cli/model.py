@@ -1,4 +1,4 @@
-"""The command line of model packages: ``isocenter model info | test | validate | export``."""
+"""The command line of model packages: ``isocenter model info | test | validate | explain | export``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from isocenter.core.errors import ParameterError
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Model packages: read one, test it, validate it elsewhere, export it.", no_args_is_help=True, rich_markup_mode=None
+    help="Model packages: read one, test it, validate it elsewhere, explain what it says, export it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 PackageFile = Annotated[Path, typer.Argument(help="A model package, NAME.isocenter.")]
@@ -70,6 +72,37 @@ def validate(
         found = job.validate_on(package, on, out, columns=columns, seed=seed, progress=progress)
     show.json(found.to_dict()) if json else show.lines(found.lines)
     raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def explain(
+    package: PackageFile,
+    image: Annotated[Path, typer.Argument(help="The image; for a model of tables a CSV with its columns.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    method: Annotated[
+        str | None, typer.Option(help="grad-cam, grad-cam++, occlusion, integrated-gradients or shap; the first that fits.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--class", help="Class or segment; default: the most probable, the largest.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Where a reader marked the finding: the map is judged by it.")] = None,
+    cohort: Annotated[Path | None, typer.Option(help="CSV or folder of labelled cases: nearest ones, worth of features.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Of Grad-CAM; default: the last map.")] = None,
+    patch: Annotated[float | None, typer.Option(help="Side in mm that occlusion covers; default: an eighth.")] = None,
+    stride: Annotated[float | None, typer.Option(help="Step of occlusion in mm; default: half the patch.")] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Randomise the weights: the map must change.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
+    repair: Annotated[str | None, typer.Option(help="Fill missing slices: interpolate or nearest.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Say where the model looked, or what each feature did, with a check whether that can be believed."""
+    from isocenter.cli import show
+    from isocenter.jobs import explain as job
+    from isocenter.jobs.options import parse_repair
+
+    options = job.ExplainOptions(method, target, mask, cohort, layer, patch, stride, check, seed, parse_repair(repair))
+    found = job.explain(package, image, out, options)
+    show.json(found.to_dict()) if json else show.lines(found.lines)
 
 
 @app.command()

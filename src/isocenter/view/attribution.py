@@ -89,7 +89,7 @@ def attribution_picture(
         else f"{unit}: empty map, nothing to show"
     )
     words += [f"Outlined: {', '.join(name for name, _ in named(drawn))}"] if drawn else []
-    return finish(_figure(view, pairs, drawn, point, words, list(notes), title))
+    return finish(_figure(view, pairs, drawn, point, words, list(notes), title, reach))
 
 
 def _laid(base: Panel, over: Volume, reach: float) -> Panel:
@@ -109,6 +109,7 @@ def _figure(
     words: list[str],
     notes: list[str],
     title: str | None,
+    reach: float,
 ) -> Figure:
     # Planes side by side, the map below the image; a single picture has its map beside it.
     grid = [list(row) for row in zip(*pairs, strict=True)] if len(pairs) > 1 else [list(pairs[0])]
@@ -120,7 +121,7 @@ def _figure(
     lines = [(part, QUIET) for text in words for part in _wrapped(text, inner)]
     lines += [(part, LIGHT) for text in notes for part in _wrapped(text, inner)]
     bottom = top + len(grid) * (high + _GAP)
-    figure = blank(round(inner + 2 * _MARGIN), round(bottom + 26 + 18 * len(lines) + _MARGIN), GROUND)
+    figure = blank(round(inner + 2 * _MARGIN), round(bottom + 42 + 18 * len(lines) + _MARGIN), GROUND)
     if title:
         label(figure, _MARGIN, 8, title, size=16, bold=True, color=LIGHT)
     for r, row in enumerate(grid):
@@ -130,11 +131,15 @@ def _figure(
             through = point if len(pairs) > 1 else None
             draw(figure, box, view, one, drawn, through=through, bar=r == 0 and k == 0)
             left += w + _GAP
-    bar = area(figure, _MARGIN, bottom + 4, min(220.0, inner), 8)
+    wide_bar = min(220.0, inner)
+    bar = area(figure, _MARGIN, bottom + 4, wide_bar, 8)
     bar.set_axis_off()
     bar.imshow(signed_colours(np.linspace(-1, 1, 128)[None]).astype(np.uint8), aspect="auto", interpolation="nearest")
+    ends: tuple[tuple[float, float, str], ...] = ((0.0, -reach, "left"), (0.5, 0.0, "center"), (1.0, reach, "right"))
+    for share, value, across in ends if reach else ():
+        label(figure, _MARGIN + share * wide_bar, bottom + 14, number(value, 3), size=11, color=QUIET, across=across)
     for k, (line, colour) in enumerate(lines):
-        label(figure, _MARGIN, bottom + 18 + 18 * k, line, size=12, color=colour, limit=200)
+        label(figure, _MARGIN, bottom + 34 + 18 * k, line, size=12, color=colour, limit=200)
     return figure
 
 

@@ -23,7 +23,7 @@ from isocenter.nets.attribution.grad_cam import grad_cam
 from isocenter.nets.attribution.grad_cam_plus_plus import grad_cam_plus_plus
 from isocenter.nets.attribution.integrated_gradients import integrated_gradients
 
-__all__ = ["METHODS", "Explanation", "NetworkModel", "explain_case"]
+__all__ = ["METHODS", "Cover", "Explanation", "Method", "NetworkModel", "Settings", "explain_case"]
 
 Method = Literal["occlusion", "grad_cam", "grad_cam_plus_plus", "integrated_gradients"]
 Cover = Literal["mean", "zero", "blur"]
@@ -145,7 +145,7 @@ def explain_case(
         raise ContentError(
             f"An image with axes {image.dims}: expected two or three spatial axes and no time; take one time point."
         )
-    settings = _Settings(method, layer, baseline, patch, stride, batch, most)
+    settings = Settings(method, layer, baseline, patch, stride, batch, most)
     if isinstance(model, NetworkModel):
         return _of_networks(model, image, settings, target, check, seed)
     if method != "occlusion":
@@ -156,7 +156,9 @@ def explain_case(
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
+    """How a map is made: the parameters of `explain_case` of these names."""
+
     method: Method
     layer: str | None
     baseline: Cover
@@ -224,7 +226,7 @@ def _index(target: str | int | None, classes: Sequence[str], probabilities: Floa
 
 
 def _of_networks(
-    model: NetworkModel, image: Image, settings: _Settings, target: str | int | None, check: bool, seed: int
+    model: NetworkModel, image: Image, settings: Settings, target: str | int | None, check: bool, seed: int
 ) -> Explanation:
     data = np.array(model.seen(image), np.float32)  # a copy: torch takes no read-only arrays
     grid = network_grid(image.geometry, data.shape[1:])
@@ -249,6 +251,7 @@ def _of_networks(
             )
     if not found.any():
         warnings.append("Warning: the map is empty: nothing in this layer speaks for the class.")
+    check = check and any(True for _ in model.networks[0].parameters())  # a network that came as ONNX shows no weights
     sanity = sanity_check(values, model.networks[0], seed=seed) if check else None
     if sanity is None:
         warnings.append("Whether the map depends on what the network learnt was not checked.")
@@ -264,7 +267,7 @@ def _map(
     data: npt.NDArray[np.float32],
     x: Tensor,
     target: int,
-    settings: _Settings,
+    settings: Settings,
     spacing: Sequence[float],
     notes: list[str] | None,
 ) -> FloatArray:
@@ -297,7 +300,7 @@ def _map(
 
 
 def _of_function(
-    predict: Predictor, image: Image, settings: _Settings, target: str | int | None, classes: tuple[str, ...]
+    predict: Predictor, image: Image, settings: Settings, target: str | int | None, classes: tuple[str, ...]
 ) -> Explanation:
     names = classes
 

@@ -14,7 +14,7 @@ from isocenter.core.labels import LabelMap
 from isocenter.core.results import Score, Scores
 from isocenter.kernels.bootstrap import mean_interval, proportion_interval
 
-__all__ = ["localisation", "points_inside", "share_inside"]
+__all__ = ["localisation", "overlap_at_area", "points_inside", "share_inside"]
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -52,6 +52,30 @@ def share_inside(values: npt.ArrayLike, mask: BoolArray) -> float:
     return float(positive[mask].sum()) / total if total > 0 else 0.0
 
 
+def overlap_at_area(values: npt.ArrayLike, mask: BoolArray) -> float:
+    """Return which share of a mask is covered by as many of the largest values as it has samples (its Dice coefficient).
+
+    Parameters
+    ----------
+    values
+        The map; what is not positive is never among the largest.
+    mask
+        Of its shape, not empty.
+
+    Notes
+    -----
+    Where equal values stand at the last place, each counts by the share of them that fits, so that their order is of no matter.
+    """
+    data = np.where(np.isfinite(values), values, 0.0).astype(np.float64).ravel()
+    inside, count = mask.ravel(), int(mask.sum())
+    last = np.partition(data, data.size - count)[data.size - count]
+    if last <= 0.0:
+        return float((inside & (data > 0.0)).sum()) / count
+    above, level = data > last, data == last
+    share = (count - int(above.sum())) / int(level.sum())
+    return (float((inside & above).sum()) + share * float((inside & level).sum())) / count
+
+
 def localisation(
     maps: Sequence[Image],
     masks: Sequence[LabelMap],
@@ -83,7 +107,8 @@ def localisation(
     -------
     Scores
         ``pointing_game`` (Wilson's interval, over patients), ``share_inside``, ``area_share`` (the share of the image that is
-        marked: what a map without any idea has inside), ``enrichment`` (the ratio of both).
+        marked: what a map without any idea has inside), ``enrichment`` (the ratio of both), ``overlap_at_area`` (of the mask with as many of
+        the largest values as it has samples).
 
     Raises
     ------
@@ -109,7 +134,7 @@ def localisation(
             continue
         hit = points_inside(image.array, inside, image.geometry.spacing, tolerance)
         share, area = share_inside(image.array, inside), float(inside.mean())
-        rows.append((float(hit), share, area, share / area))
+        rows.append((float(hit), share, area, share / area, overlap_at_area(image.array, inside)))
         kept.append(unit[k])
     if not rows:
         raise ContentError(f"All {len(maps)} masks are empty: expected at least one with something to find.")
@@ -117,7 +142,7 @@ def localisation(
     patients = np.unique(kept).size
     hits = float(table[:, 0].mean())
     pointing = proportion_interval(hits * patients, patients)
-    names = ("share_inside", "area_share", "enrichment")
+    names = ("share_inside", "area_share", "enrichment", "overlap_at_area")
     found = {"pointing_game": Score(hits, "1", pointing, len(rows))}
     for name, column in zip(names, table[:, 1:].T, strict=True):
         found[name] = Score(float(column.mean()), "1", mean_interval(column, kept, draws, seed), len(rows))

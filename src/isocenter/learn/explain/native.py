@@ -30,14 +30,24 @@ def network_grid(image: Geometry, size: Sequence[int]) -> Geometry:
     return Geometry(tuple(size), image.affine @ to_image, image.frame, image.unit)
 
 
-def resampled(values: npt.ArrayLike, grid: Geometry, target: Geometry) -> npt.NDArray[np.float32]:
-    """Return a map on another grid of the same world, linear between its samples; beyond its edge the nearest sample counts."""
+def resampled(values: npt.ArrayLike, grid: Geometry, target: Geometry, outside: float | None = None) -> npt.NDArray[np.float32]:
+    """Return a map on another grid of the same world, linear between its samples.
+
+    Parameters
+    ----------
+    values
+        Shape of `grid`.
+    grid, target
+        Where the values lie, and where they are wanted.
+    outside
+        What stands beyond the edge; None: the nearest sample.
+    """
     n = grid.ndim
     corners = np.vstack([np.zeros(n), np.eye(n)])
     index = grid.to_index(target.to_world(corners))
     matrix = np.column_stack([(index[1:] - index[0]).T, index[0]])
     data = np.asarray(values, np.float32)
-    return np.asarray(sample_affine(data, matrix, target.shape, "linear", None), np.float32)
+    return np.asarray(sample_affine(data, matrix, target.shape, "linear", outside), np.float32)
 
 
 def attribution_image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,20 @@ import numpy.typing as npt
 from isocenter.core.errors import ParameterError, UnknownNameError, did_you_mean
 from isocenter.core.results import Score
 from isocenter.kernels.bootstrap import mean_interval, widened
-from isocenter.learn.prove import FoldModel, Proof
+from isocenter.learn.prove import Proof
 from isocenter.learn.recipe import Table
 
-__all__ = ["Importance", "permutation_importance"]
+__all__ = ["Importance", "Predicts", "importance_of", "permutation_importance"]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class Predicts(Protocol):
+    """A model of features: that of a fold, or a package's."""
+
+    def predict(self, values: npt.ArrayLike, sites: npt.ArrayLike, /) -> FloatArray:
+        """Return probabilities of shape (n, classes), or numbers of shape (n,)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,13 +89,36 @@ def permutation_importance(
     ----------
     Fisher, Rudin, Dominici. All models are wrong, but many are useful. JMLR 20 (2019) 177.
     """
+    models = [(model, np.flatnonzero(proof.fold == number)) for number, model in enumerate(proof.models)]
+    return importance_of(table.take(proof.tested), models, features=features, repeats=repeats, draws=draws, seed=seed)
+
+
+def importance_of(
+    table: Table,
+    models: Sequence[tuple[Predicts, npt.NDArray[np.int64]]],
+    *,
+    features: Mapping[str, Sequence[str]] | None = None,
+    repeats: int = 10,
+    draws: int = 2000,
+    seed: int = 0,
+) -> tuple[Importance, ...]:
+    """Judge features by the predictions of cases that the models never saw.
+
+    Parameters
+    ----------
+    table
+        Those cases.
+    models
+        Each with the rows that it predicts; all rows together are those of the table, once each.
+    features, repeats, draws, seed
+        As of `permutation_importance`.
+    """
     if repeats < 1:
         raise ParameterError(f"{repeats} permutations: expected 1 or more.")
     columns = _columns(table, features)
-    rises = {name: np.zeros(proof.tested.size) for name in columns}
-    for number, model in enumerate(proof.models):
-        rows = np.flatnonzero(proof.fold == number)
-        part = table.take(proof.tested[rows])
+    rises = {name: np.zeros(len(table)) for name in columns}
+    for number, (model, rows) in enumerate(models):
+        part = table.take(rows)
         before = _loss(model, part, part.values)
         for at, (name, chosen) in enumerate(columns.items()):
             generator = np.random.default_rng([seed, number, at])
@@ -94,13 +126,12 @@ def permutation_importance(
                 values = part.values.copy()
                 values[:, chosen] = part.values[_donors(part.groups, generator)][:, chosen]
                 rises[name][rows] += (_loss(model, part, values) - before) / repeats
-    groups = table.groups[proof.tested]
-    folds = len(proof.models)
+    folds = len(models)
     widen = float(np.sqrt(1 + folds / (folds - 1))) if folds > 1 else 1.0
     found = []
     for name, rise in rises.items():
         value = float(rise.mean())
-        interval = widened(value, mean_interval(rise, groups, draws, seed), widen)
+        interval = widened(value, mean_interval(rise, table.groups, draws, seed), widen)
         found.append(Importance(name, Score(value, "1", interval, rise.size)))
     return tuple(sorted(found, key=lambda one: (-one.score.value, one.name)))
 
@@ -126,7 +157,7 @@ def _donors(groups: npt.NDArray[np.str_], generator: np.random.Generator) -> npt
     return donors
 
 
-def _loss(model: FoldModel, part: Table, values: FloatArray) -> FloatArray:
+def _loss(model: Predicts, part: Table, values: FloatArray) -> FloatArray:
     predicted = model.predict(values, part.sites)
     if not part.classes:
         return np.abs(predicted - part.target)
