@@ -8,7 +8,7 @@ import pytest
 from isocenter.core.errors import ParameterError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
-from isocenter.view.windows import CT_WINDOWS, Window, choose
+from isocenter.view.windows import CT_WINDOWS, Window, choose, stated
 
 
 def _image(values: np.ndarray, modality: str | None = None, quantity: str | None = None) -> Image:
@@ -75,3 +75,13 @@ def test_bad_windows_get_a_sentence() -> None:
         choose(_image(values, "MR"), values, wanted="lung")
     with pytest.raises(ParameterError, match="lower one first"):
         Window("W", 3, 3)
+
+
+def test_a_stated_window_is_taken_where_it_shows_something() -> None:
+    values = np.linspace(0, 1000, 4000).reshape(10, 20, 20)
+    window = stated(_image(values, "MR"), 300, 200, "stated in its header")
+    assert window is not None and (window.low, window.high) == (200, 400)
+    assert window.words == "Own window, 200 to 400 (stated in its header)"
+    assert stated(_image(values, "CT", "HU"), 300, 200, "x").words.startswith("Own window, 200 to 400 HU (level 300, width 200)")  # type: ignore[union-attr]  # it is one, as above
+    assert stated(_image(values), 5000, 100, "x") is None, "all would be black"
+    assert stated(_image(values), 300, 0, "x") is None and stated(_image(values), np.nan, 10, "x") is None

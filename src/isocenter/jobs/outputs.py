@@ -14,6 +14,8 @@ from isocenter.core.points import Mesh
 from isocenter.core.results import Features, Scores
 from isocenter.core.study import Study
 from isocenter.io import atomic, door, table
+from isocenter.io.inventory import Item
+from isocenter.jobs.windows import window_of
 from isocenter.pipeline.lineage import FileOf
 
 __all__ = ["Outputs", "write_overlays", "write_slots"]
@@ -102,20 +104,21 @@ def write_mesh_groups(outputs: Outputs, groups: Mapping[str, list[Mesh]]) -> Non
             write_meshes(meshes, outputs.path(f"meshes/{slot}.glb", slot, "surfaces"))
 
 
-def write_overlays(outputs: Outputs, study: Study, image_slot: str, slots: Sequence[str]) -> None:
-    """Write a picture of the image with outlines beside each of these label maps."""
+def write_overlays(outputs: Outputs, study: Study, image_slot: str, slots: Sequence[str], items: Sequence[Item] = ()) -> None:
+    """Write a picture of the image with outlines beside each of these label maps; which CT window serves depends on what is outlined."""
     from isocenter.view.montage import montage
 
     image = study[image_slot]
     if not isinstance(image, Image):
         return  # nothing of a signal is outlined
     flat = image.at(t=0) if "t" in image.dims else image
+    window = None if image.quantity == "HU" else window_of(None, items, image_slot, image)
     for slot in slots:
         labels = study.labels.get(slot)
         if labels is not None:
             labels = labels.at(t=0) if isinstance(labels, LabelMap) and "t" in labels.dims else labels
             path = outputs.path(f"labels/{slot}.png", slot, "picture")
-            atomic.write_bytes(path, montage(flat, {slot: labels}))
+            atomic.write_bytes(path, montage(flat, {slot: labels}, window=window))
 
 
 #: A structured report of more regions than this serves nobody and takes minutes; the tables hold them all.

@@ -17,7 +17,7 @@ from isocenter.core.errors import ParameterError, did_you_mean
 from isocenter.core.image import Image
 from isocenter.view.text import clean, number
 
-__all__ = ["CT_WINDOWS", "Window", "choose"]
+__all__ = ["CT_WINDOWS", "Window", "choose", "stated"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,38 @@ def choose(image: Image, values: npt.NDArray[Any], names: Iterable[str] = (), wa
     if finite.dtype == np.bool_:
         return Window("Mask", 0.0, 1.0)
     return _percentiles(image, finite)
+
+
+#: A window that leaves fewer of the samples than this between its limits shows nothing.
+_LEAST_SHARE = 0.01
+
+
+def stated(image: Image, centre: float, width: float, basis: str, *, inverted: bool = False) -> Window | None:
+    """Return the window that an image came with, None where it is of no use for its samples.
+
+    Parameters
+    ----------
+    image
+        The image; an evenly spread part of its samples is looked at.
+    centre, width
+        In the values of the image.
+    basis
+        Where they stand, in words: ``stated in its header``.
+    inverted
+        Whether high values are shown dark.
+
+    References
+    ----------
+    DICOM PS3.3 C.11.2.1.2 (window centre and width).
+    """
+    low, high = centre - width / 2, centre + width / 2
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        return None
+    values = np.asarray(image.array).reshape(-1)
+    values = values[:: max(1, values.size // 1_000_000)]
+    if not values.size or float(((values > low) & (values < high)).mean()) < _LEAST_SHARE:
+        return None
+    return Window("Own", low, high, image.quantity or "", inverted=inverted, basis=basis)
 
 
 def _named(wanted: str, image: Image, is_ct: bool) -> Window:
