@@ -16,6 +16,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.learn.train.ensemble import joined_segmenters
 from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.plan import Budget, Plan, make_plan
 from isocenter.learn.train.segmentation import dice_by_class, labels_of, read_segmenter, train_segmenter
@@ -128,6 +129,14 @@ def test_memory_cache_and_workers_give_equal_bits(pairs: list[tuple[Image, Label
     for options in ({"cache": tmp_path / "cache"}, {"folder": tmp_path / "run", "workers": 1}):
         other = trained(**options)
         assert all(torch.equal(value, other[key]) for key, value in memory.items()), options
+
+    def stop(row: EpochRow) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(folder=tmp_path / "broken", progress=stop)
+    other = trained(folder=tmp_path / "broken")
+    assert all(torch.equal(value, other[key]) for key, value in memory.items()), "broken off after an epoch, and gone on"
     assert len(list((tmp_path / "cache").glob("*-image.npy"))) == 3
     assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == sorted(
         p.name for p in (tmp_path / "run" / "cache").iterdir()
