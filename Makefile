@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs gallery bench figures fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions clean
+.PHONY: help demo test check lint types imports format docs gallery bench figures fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions train-peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ figures: $(VENV)/.test ## score the ready-made segmenters over whole sets of sha
 
 train-lungfields train-nuclei train-cord train-landmarks train-lesions: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
 	@$(BIN)/python -m benchmarks.train.$* --seeds $(or $(SEEDS),0)
+
+train-peers: .venvs/bench/.ready ## train beside nnU-Net and MONAI with equal CPU seconds, kept in .train/peers; BUDGET=120 SETS="lungfields nuclei"
+	@.venvs/bench/bin/python -m benchmarks.train.peers --budget $(or $(BUDGET),300) --set $(or $(SETS),lungfields)
 
 fuzz: $(VENV)/.test ## look at 100,000 mutated inputs and 20,000 of each container (an hour); COUNT=... and SEED=... change them
 	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),100000) --seed $(or $(SEED),20261121) --keep fuzz-findings
