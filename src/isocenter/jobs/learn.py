@@ -128,6 +128,7 @@ def learn(
 #: Task -> (module, function) of its job; what is not here learns classes and numbers. A job is called with the cohort, the folder for the
 #: results, the options, when it started (`time.monotonic`) and what to tell of its progress.
 _JOBS: dict[str, tuple[str, str]] = {
+    "survival": ("isocenter.jobs.learn_survival", "learn_survival"),
     "segmentation": ("isocenter.jobs.learn_masks", "learn_masks"),
     "detection": ("isocenter.jobs.learn_places", "learn_places"),
     "landmarks": ("isocenter.jobs.learn_places", "learn_places"),

@@ -16,7 +16,7 @@ from isocenter.core.extras import require
 from isocenter.learn.combat import Combat, fit_combat
 from isocenter.learn.estimators.catalogue import Learner, learner
 
-__all__ = ["FittedRecipe", "Recipe", "Table"]
+__all__ = ["FittedRecipe", "Recipe", "Table", "filled"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -120,8 +120,7 @@ class Recipe:
             raise ParameterError(f"Learner '{self.learner}' for {table.task}: expected one of {', '.join(known.tasks)}.")
         if table.classes and np.unique(table.target).size < 2:
             raise ContentError("A classifier cannot be trained on one class: expected two or more.")
-        middle = _middles(table.values)
-        x = np.where(np.isfinite(table.values), table.values, middle)
+        middle, x = filled(table.values)
         several = int((np.unique(table.sites, return_counts=True)[1] >= 2).sum()) >= 2
         combat = fit_combat(x, table.sites) if self.harmonise and several else None
         if combat is not None:
@@ -198,6 +197,12 @@ class FittedRecipe:
 
         p[:, np.asarray(self.model.classes_, np.int64)] = probabilities_of(self.model, z)
         return p
+
+
+def filled(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the median of each column over what is finite in it, and the values with it where they are not."""
+    middle = _middles(values)
+    return middle, np.where(np.isfinite(values), values, middle)
 
 
 def _middles(values: FloatArray) -> FloatArray:

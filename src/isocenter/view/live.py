@@ -10,7 +10,7 @@ from isocenter.view.text import clean
 
 __all__ = ["training_page"]
 
-_WIDE, _HIGH, _LEFT, _BASE = 320.0, 150.0, 46.0, 22.0
+_WIDE, _HIGH, _LEFT, _BASE = 300.0, 150.0, 54.0, 22.0
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -76,8 +76,8 @@ def _chart(what: str, epochs: Sequence[float], values: Sequence[float], *, mark:
     return (
         f'<figure><svg viewBox="0 0 {_WIDE:.0f} {_HIGH:.0f}" width="{_WIDE:.0f}" role="img" aria-label="{escape(words)}">'
         f'<path class="axis" d="M{_LEFT} 6 V{base} H{_WIDE - 6}"/>'
-        f'<text x="{_LEFT - 4}" y="14" text-anchor="end">{high:.3g}</text>'
-        f'<text x="{_LEFT - 4}" y="{base - 2}" text-anchor="end">{low:.3g}</text>'
+        f'<text x="{_LEFT - 4}" y="14" text-anchor="end">{high:.2g}</text>'
+        f'<text x="{_LEFT - 4}" y="{base - 2}" text-anchor="end">{low:.2g}</text>'
         f'<text x="{_LEFT}" y="{_HIGH - 8}">1</text><text x="{_WIDE - 8}" y="{_HIGH - 8}" text-anchor="end">epoch {last:.0f}</text>'
         f'<path d="{line}"/>{circles}</svg><figcaption>{escape(words)}</figcaption></figure>'
     )

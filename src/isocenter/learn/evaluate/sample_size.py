@@ -10,7 +10,7 @@ from scipy import stats
 from isocenter.core.errors import ParameterError
 from isocenter.kernels.bootstrap import auc_interval, proportion_interval
 
-__all__ = ["SampleSize", "classification_size", "regression_size", "segmentation_size"]
+__all__ = ["SampleSize", "classification_size", "regression_size", "segmentation_size", "survival_size"]
 
 
 @dataclass(frozen=True)
@@ -144,3 +144,40 @@ def segmentation_size(n: int, spread: float) -> SampleSize:
     elif n < 30:
         sentences.append(f"With {n} patients nothing can be said about subgroups, or about findings that are rare.")
     return SampleSize(n, n, half, detectable, float("nan"), tuple(sentences))
+
+
+def survival_size(n: int, events: int, parameters: int, concordance: float = 0.7) -> SampleSize:
+    """Say what a survival study of this size can show.
+
+    Parameters
+    ----------
+    n, events
+        Independent patients, and how many of them had the event.
+    parameters
+        Features offered to the model.
+    concordance
+        Assumed C-index; its error is taken as that of an area of this height between those with and without the event.
+
+    References
+    ----------
+    Peduzzi et al. Importance of events per independent variable in proportional hazards regression analysis. Journal of Clinical
+    Epidemiology 48 (1995) 1503-1510.
+    """
+    if n < 2 or not 0 < events <= n:
+        raise ParameterError(f"A survival study of {n} patients with {events} events: expected two patients and an event or more.")
+    interval = auc_interval(concordance, events, max(n - events, events // 2, 1))
+    half = (interval[1] - interval[0]) / 2 if interval else float("nan")
+    detectable = float((1.959963984540054 + stats.norm.ppf(0.8)) * half / 1.959963984540054)
+    per = events / parameters if parameters else float("nan")
+    sentences = [
+        f"{n} patients, {events} events: a C-index of {concordance:g} would be known to within about {half:.2f}, and a second model would "
+        f"have to differ by about {detectable:.2f} to be told apart."
+    ]
+    if parameters and per < 10:
+        sentences.append(
+            f"{parameters} variables are offered for {events} events ({per:.2g} events for each variable, 10 or more are advised): expect "
+            "the score to fall on new data, whatever it is here."
+        )
+    elif parameters:
+        sentences.append(f"{per:.3g} events for each of {parameters} variables (10 or more are advised).")
+    return SampleSize(n, events, half, detectable, per, tuple(sentences))

@@ -79,6 +79,11 @@ def _task(manifest: Mapping[str, Any]) -> list[str]:
         return lines
     if manifest["task"] == "segmentation":
         return [f"Segmentation of {', '.join(names)}. {plain(manifest['model'], 300)}"]
+    if manifest["task"] == "survival":
+        return [
+            f"Risk of an event: the log relative hazard of a case, 0 for one like the mean of the training. {plain(manifest['model'], 300)}",
+            "The higher it is the earlier the event is expected; it is no time and no probability.",
+        ]
     return [f"Prediction of a number (unit {plain(manifest['unit'], 40)}). {plain(manifest['model'], 300)}"]
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.core.errors import ContentError, FormatError, ParameterError
 from isocenter.learn.combat import Combat
 from isocenter.learn.evaluate.calibration import Calibrator
+from isocenter.learn.hazard import Baseline
 from isocenter.learn.package.estimators import from_arrays, to_arrays
 from isocenter.learn.prove import FoldModel
 from isocenter.learn.recipe import FittedRecipe, Recipe
@@ -37,11 +38,14 @@ class TableModel:
         Of the features, in order.
     source
         ``image``: the features are those of `isocenter.learn.represent`; ``table``: they are given.
+    baseline
+        Of a risk model: what turns its log relative hazards into chances; None for classes and numbers.
     """
 
     members: tuple[FoldModel, ...]
     names: tuple[str, ...]
     source: Literal["image", "table"] = "image"
+    baseline: Baseline | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))
@@ -77,7 +81,11 @@ def take_apart(model: TableModel) -> tuple[dict[str, Any], Arrays]:
         description, own = _fold_to(member)
         members.append(description)
         arrays.update({f"member{k}/{name}": value for name, value in own.items()})
-    return {"kind": "table", "source": model.source, "names": list(model.names), "members": members}, arrays
+    found = {"kind": "table", "source": model.source, "names": list(model.names), "members": members}
+    if model.baseline is not None:
+        found["baseline"] = {"cut": model.baseline.cut, "moments": list(model.baseline.moments)}
+        arrays |= {"baseline/times": np.array(model.baseline.times), "baseline/hazard": np.array(model.baseline.hazard)}
+    return found, arrays
 
 
 def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> TableModel:
@@ -95,11 +103,22 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
             members.append(_fold_from(one, {n[len(start) :]: v for n, v in arrays.items() if n.startswith(start)}))
         if description["source"] not in ("image", "table"):
             raise ValueError(f"source '{description['source']}'")
-        return TableModel(tuple(members), tuple(str(n) for n in description["names"]), description["source"])
+        names = tuple(str(n) for n in description["names"])
+        return TableModel(tuple(members), names, description["source"], _baseline_from(description.get("baseline"), arrays))
     except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"The model does not fit its description ({error}): the package was not written whole.") from error
+
+
+def _baseline_from(plain: Mapping[str, Any] | None, arrays: Mapping[str, npt.NDArray[Any]]) -> Baseline | None:
+    if plain is None:
+        return None
+    times, hazard = (np.asarray(arrays[f"baseline/{name}"], np.float64) for name in ("times", "hazard"))
+    if times.ndim != 1 or times.shape != hazard.shape or (np.diff(times) <= 0).any() or (np.diff(hazard) < 0).any():
+        raise ValueError("a baseline hazard that does not rise with time")
+    moments = tuple(float(m) for m in plain["moments"])
+    return Baseline(tuple(times.tolist()), tuple(hazard.tolist()), float(plain["cut"]), moments)
 
 
 def held_rows(description: Mapping[str, Any]) -> tuple[str, ...]:

@@ -229,7 +229,7 @@ def _check(package: Package) -> None:
     check_fingerprint(package.fingerprint)
     if sum(step.op in MODEL_STEPS for step in package.pipeline.steps) != 1:
         raise FormatError(f"its pipeline has not one step {' or '.join(MODEL_STEPS)}")
-    if package.manifest["task"] not in ("classification", "regression", "segmentation", "detection", "landmarks"):
+    if package.manifest["task"] not in ("classification", "regression", "segmentation", "detection", "landmarks", "survival"):
         raise FormatError(f"its task is '{package.manifest['task']}', which is not known")
     if tuple(package.model.classes) != package.classes or not isinstance(package.manifest["training"]["digests"], list):
         raise FormatError("its classes are not those of its model")
@@ -318,7 +318,7 @@ def _manifest(
 ) -> dict[str, Any]:  # fmt: skip
     kind = description["kind"]
     task = "segmentation" if kind in _SEGMENTERS else "classification" if model.classes else "regression"
-    task = places.KINDS.get(kind, task)
+    task = "survival" if getattr(model, "baseline", None) is not None else places.KINDS.get(kind, task)
     classes = [{"name": c, "code": list(codes[c]) if c in codes else None} for c in model.classes]
     if kind in _SEGMENTERS:
         classes = [s.to_dict() for s in model.trained.segments]

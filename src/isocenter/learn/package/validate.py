@@ -17,6 +17,7 @@ from isocenter.learn.evaluate.classification import evaluate_classification
 from isocenter.learn.evaluate.regression import evaluate_regression
 from isocenter.learn.package.fingerprint import case_digest
 from isocenter.learn.package.model import Package
+from isocenter.learn.package.validate_survival import survival_scores
 
 __all__ = ["Compared", "Judged", "Validation", "compared", "refuse_training", "validate"]
 
@@ -118,7 +119,8 @@ def validate(
             aside.append((sample.identifier, str(error)))
     if not cases:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
-    scores = _scores(package, cases, np.array(groups), draws, seed)
+    judge = survival_scores if task == "survival" else _scores
+    scores = judge(package, cohort, cases, np.array(groups), draws, seed)
     return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), tuple(aside))
 
 
@@ -193,7 +195,7 @@ def _judged(package: Package, cohort: Cohort, k: int) -> Judged:
     return Judged(sample.identifier, str(sample.label), found.probabilities, package.classes[at], warnings)
 
 
-def _scores(package: Package, cases: list[Judged], groups: npt.NDArray[np.str_], draws: int, seed: int) -> Scores:
+def _scores(package: Package, cohort: Cohort, cases: list[Judged], groups: npt.NDArray[np.str_], draws: int, seed: int) -> Scores:
     predicted = np.array([c.predicted for c in cases])
     if not package.classes:
         truth = np.array([c.truth for c in cases], np.float64)

@@ -1,0 +1,167 @@
+"""The main job with times to an event as labels: prove what can be told of them, and leave a risk model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from isocenter.core.errors import ParameterError
+from isocenter.core.provenance import digest_json
+from isocenter.jobs.learn import LearnOptions
+from isocenter.jobs.learn_results import Learned, Made, Results, write_results
+from isocenter.jobs.learn_survival_report import (
+    NAMES,
+    survival_latex,
+    survival_methods,
+    survival_report,
+    worst_risks,
+)
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.study import StudyOptions
+from isocenter.learn.survival_study import PRIMARY, SurvivalStudy, survival_study
+
+__all__ = ["learn_survival"]
+
+
+def learn_survival(
+    cohort: Cohort, out: Path, options: LearnOptions, started: float, progress: Callable[[str, int, int], None] | None
+) -> Learned:
+    """Learn the time to an event; what `isocenter.jobs.learn.learn` does for a cohort with a column ``event``.
+
+    Parameters
+    ----------
+    cohort
+        For survival.
+    out
+        Folder for the results.
+    options
+        What the user chose.
+    started
+        When the run began, as `time.monotonic` tells it.
+    progress
+        Told what is done.
+
+    Raises
+    ------
+    ParameterError
+        If another learner is asked for than the one there is.
+    """
+    if options.primary not in (None, PRIMARY):
+        raise ParameterError(
+            f"Learner '{options.primary}' of a time to an event: expected '{PRIMARY}', which is the one there is."
+        )
+    chosen = StudyOptions(
+        folds=options.folds, seed=options.seed, harmonise=options.harmonise, accept_leak=options.accept_leak, primary=PRIMARY
+    )
+    found = survival_study(cohort, chosen, progress)
+    if progress is not None:
+        progress("writing", 0, 1)
+    facts = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
+    return write_results(
+        Results(
+            tables=tuple(_tables(found)),
+            latex=survival_latex(found),
+            methods=survival_methods(found),
+            splits=found.splits,
+            leakage=found.leakage,
+            package=lambda path: _package(found, path),
+            report=lambda name: survival_report(found, name),
+            facts=facts,
+            set_aside=found.aside,
+            scores={k: float(v) for k, v in found.proof.scores.items()},
+        ),
+        out,
+        started,
+    )
+
+
+def _tables(found: SurvivalStudy) -> list[Made]:
+    head, leaks = found.leakage.to_table()
+    proofs = [*found.proofs.items(), *([(f"{found.primary}, sites held out", found.away)] if found.away is not None else [])]
+    scores: list[tuple[Any, ...]] = [
+        (NAMES.get(name, name), key, s.value, *(s.interval or (None, None)), s.unit, s.n)
+        for name, proof in proofs
+        for key, s in proof.scores.items()
+    ]
+    samples, proof = found.cohort.samples, found.proof
+    predicted: list[tuple[Any, ...]] = [
+        (
+            samples[k].identifier, samples[k].patient, found.table.sites[k], int(proof.fold[j]) + 1, float(found.time[k]),
+            int(found.event[k]), float(proof.risk[j]), "high" if proof.high[j] else "low", float(proof.chance[j]),
+        )
+        for j, k in enumerate(proof.tested)
+    ]  # fmt: skip
+    parts: list[tuple[Any, ...]] = [
+        (k + 1, part, samples[i].identifier, samples[i].patient)
+        for k, fold in enumerate(found.splits.folds)
+        for part, indices in fold.parts.items()
+        for i in indices
+    ]
+    compared: list[tuple[Any, ...]] = [
+        (NAMES[found.primary], NAMES[n], d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
+        for n, d in found.differences.items()
+    ]
+    thirds: list[tuple[Any, ...]] = [(found.median, *row) for row in found.calibration]
+    made: list[Made] = [
+        ("scores.csv", "scores with intervals", ("model", "score", "value", "low_95", "high_95", "unit", "n"), scores),
+        ("predictions.csv", "held-out risks", ("case", "patient", "site", "fold", "time", "event", "log_relative_hazard", "group",
+         "chance_without_event_at_median"), predicted),
+        ("comparisons.csv", "differences between models", ("model", "against", "score", "difference", "low_95", "high_95", "p", "n",
+         "method"), compared),
+        ("calibration.csv", "calibration at the median time", ("time", "predicted", "observed", "low_95", "high_95", "n"), thirds),
+        ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), parts),
+        ("leakage.csv", "what the leakage scan found", head, leaks),
+        ("set_aside.csv", "cases that were not used", ("case", "reason"), list(found.aside)),
+        ("worst_cases.csv", "events of the lowest risk", ("case", "time", "share_of_higher_risk"), list(worst_risks(found))),
+    ]  # fmt: skip
+    if found.hazards is not None:
+        ratios: list[tuple[Any, ...]] = [(n, s.value, *(s.interval or (None, None)), s.n) for n, s in found.hazards.items()]
+        made.append(("hazard_ratios.csv", "hazard ratios", ("column", "hazard_ratio", "low_95", "high_95", "n"), ratios))
+    rows: list[tuple[Any, ...]] = [
+        (g.attribute, g.value, g.n, g.patients, name, s.value, *(s.interval or (None, None)), g.note)
+        for g in found.subgroups
+        for name, s in (g.scores or {}).items()
+    ]
+    if rows:
+        columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
+        made.append(("subgroups.csv", "scores of each subgroup", columns, rows))
+    return made
+
+
+def _package(found: SurvivalStudy, path: Path) -> Path:
+    """Write the risk model of all cases as a package, with what was proved in the folds."""
+    from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
+    from isocenter.learn.package.models import TableModel
+    from isocenter.learn.package.reading import Training, write_package
+
+    table, cohort = found.table, found.cohort
+    of_images = not any(name != "event" for name in cohort.features)
+    facts, digests = [], []
+    for k in range(len(cohort)):
+        value: Any = cohort.image(k) if of_images else table.values[k]
+        digests.append(case_digest(value))
+        if of_images:
+            facts.append(image_facts(value))
+    sites = tuple(sorted({s for s in table.sites.tolist() if s}))
+    training = Training(
+        cohort.name, len(table), len(set(table.groups.tolist())), sites, cohort.digest, digest_json(found.splits.to_json()),
+        found.splits.seed, tuple(digests),
+    )  # fmt: skip
+    final = found.final
+    assert final.model is not None  # the primary is a Cox model
+    limits = [*found.size.sentences]
+    if found.leakage.accepted is not None:
+        limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
+    write_package(
+        path,
+        TableModel((final.model,), table.names, "image" if of_images else "table", final.baseline),
+        name="risk-" + cohort.digest.removeprefix("sha256:")[:8],
+        fingerprint=fingerprint_of(facts, table.values, table.names),
+        training=training,
+        scores=dict(found.proof.scores),
+        plan={"learner": found.primary, "settings": dict(final.model.settings), "harmonise": final.model.fitted.recipe.harmonise},
+        unit="log relative hazard",
+        limits=limits,
+    )
+    return path
