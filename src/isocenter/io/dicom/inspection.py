@@ -82,14 +82,17 @@ def inspect_files(paths: Sequence[Path], budget: Budget, repair: Repair | None =
     found: dict[str, _Series] = {}
     derived: list[File] = []
     refusals: list[Refusal] = []
-    listed: list[Path] = []
+    listed: dict[Path, str] = {}
     for path in sorted(paths, key=str):
         with deadline.within(budget.seconds, path):
-            listed.extend(_sort(path, budget, found, derived, refusals))
+            listed |= _sort(path, budget, found, derived, refusals)
     if len(paths) == 1:  # a DICOMDIR by itself stands for the files it lists; beside them it adds nothing
         budget.check_files(len(listed), paths[0], "the DICOMDIR")
-        for path in listed:
-            _sort(path, budget, found, derived, refusals)
+        strangers: list[Path] = []
+        for path, instance in listed.items():
+            _sort(path, budget, found, derived, refusals, instance, strangers)
+        if strangers:
+            refusals.append(_other_medium(paths[0], strangers, len(listed)))
     items: list[Item] = []
     for series_uid in sorted(found, key=lambda s: (_number(found[s]), s)):
         done, refused = _series(found[series_uid], budget, repair)
@@ -110,8 +113,24 @@ def _number(series: _Series) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1 << 30
 
 
-def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[File], refusals: list[Refusal]) -> list[Path]:
-    """Open one file and put it where it belongs; return the files that it lists, where it is a DICOMDIR."""
+def _other_medium(path: Path, strangers: Sequence[Path], count: int) -> Refusal:
+    """Return why files were left out that are not those of the DICOMDIR: it may tell of another patient."""
+    return Refusal(
+        path,
+        f"{clean(path)}: {len(strangers)} of {count} files that it lists hold another object than it says (the first: {clean(strangers[0])}): "
+        "expected the files of its own medium; give the folder of the images instead.",
+        "content",
+    )
+
+
+def _sort(
+    path: Path, budget: Budget, found: dict[str, _Series], derived: list[File], refusals: list[Refusal],
+    instance: str = "", strangers: list[Path] | None = None,
+) -> dict[Path, str]:  # fmt: skip
+    """Open one file and put it where it belongs; return the files that it lists, where it is a DICOMDIR.
+
+    A file that holds another object than `instance` (of the DICOMDIR that lists it) goes to `strangers` instead.
+    """
     salvage: list[Dataset] = []
     series_uid = ""
     try:
@@ -120,6 +139,9 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
         sop_class = uid(file.data, "SOPClassUID")
         if is_directory(file):
             return listed_files(file)
+        if strangers is not None and instance and uid(file.data, "SOPInstanceUID") not in ("", instance):
+            strangers.append(path)
+            return {}
         if sop_class in (_RTSTRUCT, registration.CLASS, *_SEGMENTATIONS, *measurements.CLASSES, *presentation.CLASSES):
             derived.append(file)
         elif not has_pixels(file.data):
@@ -135,7 +157,7 @@ def _sort(path: Path, budget: Budget, found: dict[str, _Series], derived: list[F
             found.setdefault(series_uid, _Series()).broken.append((path, error))
         else:
             refusals.append(Refusal(path, str(error), refusal_kind(error)))
-    return []
+    return {}
 
 
 def _place(file: File) -> str:
