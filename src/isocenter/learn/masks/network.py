@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,13 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap
 
 if TYPE_CHECKING:  # torch is loaded where a network is trained, and nowhere else
+    from isocenter.learn.train.plan import Plan
     from isocenter.learn.train.segmentation import TrainedSegmenter
 
 __all__ = ["NetworkSettings", "can_train", "train_network"]
+
+#: Steps below which smaller batches are taken.
+STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def train_network(
 
     budget = Budget(seconds=settings.seconds, features=settings.features, epochs=settings.epochs)
     plan = make_plan(fingerprint(images, masks, names), budget)
-    plan = replace(plan, seconds=None)
+    plan = replace(_smaller_batches(plan, len(images) - len(held), settings), seconds=None)
     # Validation costs time that the budget does not count: a dozen looks find the best epoch nearly as well as one after each.
     plan = replace(plan, settings=replace(plan.settings, every=max(plan.settings.epochs // 12, 1)))
 
@@ -85,3 +90,18 @@ def train_network(
             say(int(row.epoch), plan.settings.epochs)
 
     return train_segmenter(images, masks, names=names, validation=list(held), plan=plan, seed=seed, progress=progress)
+
+
+def _smaller_batches(plan: Plan, cases: int, settings: NetworkSettings) -> Plan:
+    """Return a plan whose batches are halved while the budget would allow fewer than `STEPS` steps: steps teach more than averages."""
+    from isocenter.learn.train.cost import nominal_seconds
+
+    batch = plan.batch
+    second = nominal_seconds(plan.network, plan.parameters, (batch, len(plan.intensity), *plan.patch))
+    while batch > 2 and settings.seconds < STEPS * second:
+        batch, second = batch // 2, second / 2
+    if batch == plan.batch:
+        return plan
+    steps = max(math.ceil(cases / batch), 1)
+    epochs = int(min(max(settings.seconds / (second * steps), 1), settings.epochs))
+    return replace(plan, batch=batch, steps=steps, settings=replace(plan.settings, epochs=epochs))
