@@ -14,7 +14,7 @@ from isocenter.core.image import Image
 from isocenter.learn.data.cohort import Cohort, Sample
 from isocenter.learn.evaluate.survival import auc_at, concordance, fit_cox
 from isocenter.learn.evaluate.survival_scores import brier_parts, judge_survival, pair_score
-from isocenter.learn.hazard import Baseline, fit_baseline, fit_risk, fit_risk_inside
+from isocenter.learn.hazard import Baseline, fit_baseline, fit_risk, fit_risk_inside, fit_wide
 from isocenter.learn.recipe import Table
 from isocenter.learn.study import StudyOptions
 from isocenter.learn.survival_study import SurvivalStudy, prove_risk, survival_study
@@ -129,6 +129,18 @@ def test_the_baseline_is_the_nelson_aalen_curve_of_equal_risks() -> None:
     assert made.times == (1.0, 3.0, 4.0) and made.hazard == pytest.approx((0.25, 0.75, 1.75))
     chance = Baseline((1.0,), (0.5,), 0.0, ()).survival([0.0, np.log(2.0)], [0.5, 1.0])
     np.testing.assert_allclose(chance, [[1.0, np.exp(-0.5)], [1.0, np.exp(-1.0)]])
+
+
+def test_a_wide_model_equals_the_plain_ridge_and_takes_more_features_than_cases() -> None:
+    one = cohort(40)
+    z = one.matrix(["marker", "size", "age"])
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    event = one.matrix(["event"])[:, 0] > 0
+    plain = fit_cox(one.labels, event, z, ridge=3.0 / 0.5**2)
+    np.testing.assert_allclose(fit_wide(one.labels, event, z, 0.5), plain.coefficients, atol=1e-6)
+    wide = np.hstack([z, np.random.default_rng(1).normal(size=(40, 80))])
+    slopes = fit_wide(one.labels, event, wide, 1.0)
+    assert slopes.shape == (83,) and int(np.abs(slopes).argmax()) == 0
 
 
 def test_what_cannot_be_learned_is_refused() -> None:

@@ -76,7 +76,7 @@ def survival_methods(found: SurvivalStudy) -> str:
         f"{n} cases of {len(set(found.table.groups.tolist()))} patients, {int(found.event.sum())} of them with the event, were used to "
         f"predict the time to it from {features} {what} by Cox's proportional hazards. Patients were divided into {folds} folds, stratified "
         f"by event and site as far as whole patients allow (seed {found.splits.seed}); no patient stood in two parts. Filling of gaps, "
-        "scaling, harmonisation where asked for, the choice of features (each by its own score statistic), the number kept and the ridge "
+        "scaling, harmonisation where asked for, the choice of features (each by its own score statistic; or all), the ridge "
         "penalty, the baseline hazard (Breslow) and the risk cut (median) were fitted in the training part of each fold; features and "
         "penalty were chosen by the C-index of cases held out there. Harrell's C, cumulative/dynamic areas at the quartiles of the event "
         "times (weighted for censoring; Uno, 2007) and the integrated Brier score between the 10th and 90th percentile of event times "

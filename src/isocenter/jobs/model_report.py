@@ -28,7 +28,11 @@ def validation_report(package: Package, found: Validation) -> Report:
         notices.append(Notice(f"{len(unlike)} of {len(found.cases)} cases are unlike those of its training.", "warning"))
     if found.aside:
         notices.append(Notice(f"{len(found.aside)} cases could not be judged; the reasons stand below.", "warning"))
-    first = [n for n in ("auc_roc", "macro_auc_roc", "balanced_accuracy", "mae", "r2") if n in found.scores]
+    first = [
+        n
+        for n in ("auc_roc", "macro_auc_roc", "balanced_accuracy", "mae", "r2", "c_index", "integrated_brier")
+        if n in found.scores
+    ]
     numbers = [KeyNumber(n.replace("_", " "), float(f"{found.scores[n].value:.3g}")) for n in first]
     sections = [
         Section("Scores", (score_table(found.scores, caption="On this cohort, intervals over patients"), _comparison(found)))

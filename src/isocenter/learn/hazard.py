@@ -17,17 +17,19 @@ from isocenter.learn.package.predictors import Regressor
 from isocenter.learn.prove import FoldModel, inner_folds
 from isocenter.learn.recipe import FittedRecipe, Recipe, Table, filled
 
-__all__ = ["SETTINGS", "Baseline", "RiskModel", "fit_baseline", "fit_risk", "fit_risk_inside"]
+__all__ = ["SETTINGS", "Baseline", "RiskModel", "fit_baseline", "fit_risk", "fit_risk_inside", "fit_wide"]
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Tried inside a fold: features kept, and ridge for each event on standardised features.
+#: Tried inside a fold: features kept, and ridge for each event on standardised features; ``keep`` 0 keeps all, with the spread (standard
+#: deviation) that log relative hazards are expected to have as the penalty. The last two are for more features than a choice can bear.
 SETTINGS: tuple[Mapping[str, Any], ...] = (
     {"keep": 8, "ridge": 0.1},
     {"keep": 8, "ridge": 0.01},
     {"keep": 8, "ridge": 1.0},
-    {"keep": 24, "ridge": 0.1},
     {"keep": 24, "ridge": 1.0},
+    {"keep": 0, "spread": 1.0},
+    {"keep": 0, "spread": 0.3},
 )
 
 
@@ -100,6 +102,59 @@ def _strongest(z: FloatArray, strength: FloatArray, keep: int) -> npt.NDArray[np
     return np.array(sorted(taken), np.int64)
 
 
+def fit_wide(time: FloatArray, event: npt.NDArray[np.bool_], z: FloatArray, spread: float) -> FloatArray:
+    """Return the coefficients of a ridge Cox model of more features than cases, shape (features,); ties as Breslow.
+
+    The penalty acts on the coefficients as they are: in the space that the cases span the same model has as many coefficients as cases.
+
+    Parameters
+    ----------
+    time, event
+        Under observation, and whether it ended with the event.
+    z
+        Standardised features, shape (n, features).
+    spread
+        Standard deviation that log relative hazards are expected to have where features are independent.
+
+    References
+    ----------
+    Verweij and van Houwelingen. Penalized likelihood in Cox regression. Statistics in Medicine 13 (1994) 2427-2436; Hastie and
+    Tibshirani. Efficient quadratic regularization for expression arrays. Biostatistics 5 (2004) 329-340.
+    """
+    u, s, v = np.linalg.svd(z, full_matrices=False)
+    own = s > 1e-9 * max(float(s[0]), 1e-300)
+    order = np.argsort(-time, kind="stable")
+    x, t, e = (u[:, own] * s[own])[order], time[order], event[order]
+    last = np.searchsorted(-t, -t, side="right") - 1
+    ridge, b = z.shape[1] / spread**2, np.zeros(int(own.sum()))
+
+    def parts(at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        eta = x @ at
+        hazard = np.exp(eta - eta.max())
+        total = np.cumsum(hazard)[last]
+        mean = np.cumsum(hazard[:, None] * x, axis=0)[last] / total[:, None]
+        value = float((eta - eta.max() - np.log(total))[e].sum()) - ridge * float(at @ at) / 2
+        gradient = (x - mean)[e].sum(axis=0) - ridge * at
+        # How much each case weighs in the risk sets of all events up to its own time.
+        share = np.array([(1.0 / total[e & (t <= moment)]).sum() for moment in t]) * hazard
+        curved = (x * share[:, None]).T @ x - mean[e].T @ mean[e] + ridge * np.eye(at.size)
+        return value, gradient, curved
+
+    value, gradient, curved = parts(b)
+    for _ in range(50):
+        step = np.linalg.solve(curved, gradient)
+        for _ in range(30):
+            new = parts(b + step)
+            if new[0] >= value - 1e-12:
+                break
+            step = step / 2
+        b, gain = b + step, new[0] - value
+        value, gradient, curved = new
+        if abs(gain) < 1e-9:
+            break
+    return np.asarray(v[own].T @ b)
+
+
 def fit_risk(
     table: Table, time: FloatArray, event: npt.NDArray[np.bool_], settings: Mapping[str, Any], harmonise: bool = False
 ) -> FittedRecipe:
@@ -112,7 +167,7 @@ def fit_risk(
     time, event
         Under observation, and whether it ended with the event.
     settings
-        ``keep`` features, those that tell most each by itself; ``ridge`` for each event on standardised features.
+        As in `SETTINGS`.
     harmonise
         Take the effect of the site out first.
 
@@ -131,13 +186,16 @@ def fit_risk(
         raise ContentError("A Cox model cannot be fitted: expected an event or more and a feature that varies.")
     spread = np.where(varies, spread, 1.0)
     z = (x - mean) / spread
-    kept = _strongest(z, np.where(varies, _scores_of(z, time, event), -1.0), min(int(settings["keep"]), int(varies.sum())))
-    cox = fit_cox(time, event, z[:, kept], ridge=float(settings["ridge"]) * float(event.sum()))
+    if settings["keep"]:
+        kept = _strongest(z, np.where(varies, _scores_of(z, time, event), -1.0), min(int(settings["keep"]), int(varies.sum())))
+        slopes = fit_cox(time, event, z[:, kept], ridge=float(settings["ridge"]) * float(event.sum())).coefficients
+    else:
+        kept = np.flatnonzero(varies)
+        slopes = fit_wide(time, event, z[:, kept], float(settings["spread"]))
     linear = Regressor(
-        "linear",
-        {"slopes": cox.coefficients[:, None].copy(), "offset": np.zeros(1), "features": np.array([kept.size], np.int64)},
+        "linear", {"slopes": slopes[:, None].copy(), "offset": np.zeros(1), "features": np.array([kept.size], np.int64)}
     )
-    recipe = Recipe("cox", dict(settings), harmonise, int(settings["keep"]))
+    recipe = Recipe("cox", dict(settings), harmonise, int(settings["keep"]) or None)
     return FittedRecipe(recipe, (), middle, combat, mean, spread, kept, linear, 0.0, 1.0, False)
 
 
@@ -187,7 +245,7 @@ def fit_risk_inside(
         parts = inner_folds(Table(table.values, time, table.groups, table.sites, table.names), 3, seed)
     best: tuple[float, Mapping[str, Any], FloatArray] | None = None
     width = table.values.shape[1]
-    for settings in [s for k, s in enumerate(SETTINGS) if s["keep"] == 8 or width > 8]:
+    for settings in [s for s in SETTINGS if s["keep"] == 8 or width > (8 if s["keep"] else 24)]:
         held, fold = np.full(len(table), np.nan), np.full(len(table), -1)
         for number, (train, test) in enumerate(parts):
             try:

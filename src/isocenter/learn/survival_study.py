@@ -313,13 +313,25 @@ def _difference(proofs: Mapping[str, SurvivalProof], other: str, time: FloatArra
 def _hazards(table: Table, time: FloatArray, event: npt.NDArray[np.bool_]) -> Scores | None:
     """Return hazard ratios of all cases for one unit of each column, where there are ten events for each."""
     x = filled(table.values)[1]
-    varies = np.flatnonzero(np.ptp(x, axis=0) > 0)
+    varies = _independent(x)
     if not varies.size or event.sum() < 10 * varies.size:
         return None
     try:
         return fit_cox(time, event, x[:, varies], tuple(table.names[int(k)] for k in varies), ridge=1e-6).hazard_ratios()
     except ContentError:
         return None  # a column separates the events: it has no finite ratio to show
+
+
+def _independent(x: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the columns that vary and are no sum of those before them: the last of several categories says nothing new."""
+    z = x - x.mean(axis=0)
+    z = z / np.maximum(np.sqrt((z**2).sum(axis=0)), 1e-12)
+    taken: list[int] = []
+    for k in range(min(z.shape[1], 64)):
+        rest = z[:, k] - z[:, taken] @ np.linalg.lstsq(z[:, taken], z[:, k], rcond=None)[0] if taken else z[:, k]
+        if float(rest @ rest) > 1e-6:
+            taken.append(k)
+    return np.array(taken, np.int64)
 
 
 def _calibrated(proof: SurvivalProof, time: FloatArray, event: Any) -> tuple[tuple[float, float, float, float, int], ...]:

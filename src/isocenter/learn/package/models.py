@@ -81,7 +81,7 @@ def take_apart(model: TableModel) -> tuple[dict[str, Any], Arrays]:
         description, own = _fold_to(member)
         members.append(description)
         arrays.update({f"member{k}/{name}": value for name, value in own.items()})
-    found = {"kind": "table", "source": model.source, "names": list(model.names), "members": members}
+    found: dict[str, Any] = {"kind": "table", "source": model.source, "names": list(model.names), "members": members}
     if model.baseline is not None:
         found["baseline"] = {"cut": model.baseline.cut, "moments": list(model.baseline.moments)}
         arrays |= {"baseline/times": np.array(model.baseline.times), "baseline/hazard": np.array(model.baseline.hazard)}
