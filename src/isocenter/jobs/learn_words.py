@@ -87,7 +87,7 @@ def methods(found: Any) -> str:
         f"into {folds} folds, stratified by class and site as far as whole patients allow (seed {found.splits.seed}); no patient stood in two "
         f"parts. Before training, the cohort was scanned for duplicates, shared patients and facts around the images that tell the label. "
         f"The {found.primary} was named as the model to report before any score was seen; {others} were proved in the same folds. Filling "
-        "of gaps, scaling, choice of settings, calibration (temperature) and the operating point (Youden) were fitted in the training part "
+        "of gaps, scaling, choice of settings, calibration (temperature) and the operating point (at the share of positives) were fitted in the training part "
         "of each fold, on predictions held out there. Scores are of held-out predictions; intervals are bootstrap percentile intervals "
         f"over patients (2,000 resamples), widened by the factor {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets "
         "(Nadeau and Bengio, 2003). Areas under the ROC curve compare cases of one fold."

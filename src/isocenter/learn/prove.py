@@ -101,7 +101,7 @@ def _loss(table: Table, predicted: FloatArray) -> float:
     return float(-(np.log(chosen) * weight).sum() / weight.sum())
 
 
-def fit_inside(table: Table, recipe: Recipe, *, rule: Rule = "youden", inner: int = 3) -> FoldModel:
+def fit_inside(table: Table, recipe: Recipe, *, rule: Rule = "prevalence", inner: int = 3) -> FoldModel:
     """Fit a recipe on the training part of a fold, choosing its settings, calibrator and threshold there.
 
     Parameters
@@ -234,7 +234,7 @@ def prove(
     folds: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
     recipe: Recipe,
     *,
-    rule: Rule = "youden",
+    rule: Rule = "prevalence",
     draws: int = 2000,
 ) -> Proof:
     """Predict every case from a model that was made without its patient, and judge the predictions.

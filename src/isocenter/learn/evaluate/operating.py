@@ -15,7 +15,7 @@ __all__ = ["Rule", "choose_threshold"]
 Rule = Literal["prevalence", "youden", "f1", "sensitivity", "specificity", "half"]
 
 
-def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "youden", at_least: float = 0.9) -> float:
+def choose_threshold(truth: npt.ArrayLike, score: npt.ArrayLike, rule: Rule = "prevalence", at_least: float = 0.9) -> float:
     """Return a threshold; half-way between two neighbouring scores, so that it does not sit on a case.
 
     Call it with cases of the *training* part of a fold only (best with predictions that were themselves held out there):
