@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -213,6 +215,17 @@ def test_a_worker_that_dies_is_one_sentence(stored: Any) -> None:
             os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(BudgetError, match="A loading worker was ended"):
             list(batches)
+        assert loader._pool is None
+
+
+def test_a_script_that_starts_itself_anew_is_told_so(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise BrokenProcessPool("as where a script has no main guard")
+
+    with Loader(stored, Recipe((8, 8, 8)), 1) as loader:
+        monkeypatch.setattr(ProcessPoolExecutor, "submit", broken)
+        with pytest.raises(BudgetError, match="if __name__ == '__main__'"):
+            next(loader.epoch(0))
 
 
 def test_shapes_that_do_not_fit_are_refused(stored: Any) -> None:

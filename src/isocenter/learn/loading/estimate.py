@@ -117,4 +117,4 @@ def cost(
 
 
 def _mib(size: int) -> str:
-    return f"{size / (1 << 20):,.0f} MiB"
+    return f"{size / (1 << 20):,.{1 if size < 10 << 20 else 0}f} MiB"

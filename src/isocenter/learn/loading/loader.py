@@ -254,16 +254,23 @@ class Loader:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.workers, context, _start, (self.cases, self.recipe))
         waiting: deque[Future[Batch]] = deque()
-        rest = iter(tasks)
+        begun = False
         try:
-            for task in rest:
+            for task in tasks:
                 waiting.append(self._pool.submit(_work, task))
                 if len(waiting) >= self.workers * AHEAD:
                     yield waiting.popleft().result()
+                    begun = True
             while waiting:
                 yield waiting.popleft().result()
+                begun = True
         except BrokenProcessPool as error:
             self._pool = None
+            if not begun:
+                raise BudgetError(
+                    "A loading worker ended before its first batch. Expected it to start: keep the calls of a script under "
+                    "if __name__ == '__main__', as each worker reads the script anew; or there is too little memory, so use fewer workers."
+                ) from error
             raise BudgetError(
                 f"A loading worker was ended by the system, most likely for want of memory: {self.cost.sentence()} "
                 "Expected workers to live; use fewer, or a smaller batch or patch."
