@@ -1,4 +1,4 @@
-"""The command line of model packages: ``isocenter model info | test | validate | explain | export``."""
+"""The command line of model packages: ``isocenter model info | test | validate | explain | export | import``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isocenter.core.errors import ParameterError
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Model packages: read one, test it, validate it elsewhere, explain what it says, export it.",
+    help="Model packages: read one, test it, validate it elsewhere, explain what it says, export it, import one.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -116,3 +116,28 @@ def export(
     from isocenter.jobs import model as job
 
     show.lines(job.export(package, onnx=onnx, bundle=bundle))
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help=".safetensors, .pt, .onnx, an nnU-Net folder or a MONAI bundle.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="NAME.isocenter (a package) or NAME.safetensors (weights alone).")],
+    describe: Annotated[
+        Path | None, typer.Option(help="YAML with what weights alone do not say: task, network, classes, size.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of images of the kind that it was trained on: for the range check.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(help="Digest that the source must have.")] = None,
+    key: Annotated[str | None, typer.Option(help="Where in what torch saved the weights stand.")] = None,
+    configuration: Annotated[str, typer.Option(help="Of an nnU-Net: 2d or 3d_fullres.")] = "3d_fullres",
+    checkpoint: Annotated[str, typer.Option(help="File in each fold of an nnU-Net.")] = "checkpoint_final.pth",
+    weights: Annotated[str, typer.Option(help="File of the weights of a MONAI bundle.")] = "models/model.pt",
+    name: Annotated[str | None, typer.Option(help="Of the model; default: of the package.")] = None,
+) -> None:
+    """Bring a model trained elsewhere into a package; none of its code is run, and nothing is downloaded."""
+    from isocenter.cli import show
+    from isocenter.jobs import model_import as job
+
+    options = job.ImportOptions(describe, images, sha256, key, configuration, checkpoint, weights, name)
+    show.lines(job.import_model(source, out, options))

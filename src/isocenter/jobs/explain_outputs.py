@@ -140,7 +140,7 @@ def map_piece(
         )
         numbers += [KeyNumber(n.replace("_", " "), float(f"{float(scores[n]):.3g}")) for n in ("share_inside", "overlap_at_area")]
     table.write_rows(["name", "value", "meaning"], [list(r) for r in rows], outputs.path("tables/explanation.csv", "", "table"))
-    shown = tuple((name.replace("_", " "), float(f"{value:.3g}"), words) for name, value, words in rows)
+    shown = tuple((name.replace("_", " "), f"{value:.3g}", words) for name, value, words in rows)
     section = Section("How far it can be believed", (Table(("What", "Value", "Meaning"), shown),)) if shown else None
     facts = {"target": found.target, **{name: float(value) for name, value, _ in rows}}
     caption = f"Image and map ({found.meaning})."
@@ -216,7 +216,7 @@ def shares_piece(
         ]
     sections = []
     if checked:
-        shown = tuple((n.replace("_", " "), float(f"{v:.3g}"), w) for n, v, w in checked)
+        shown = tuple((n.replace("_", " "), f"{v:.3g}", w) for n, v, w in checked)
         table.write_rows(
             ["name", "value", "meaning"], [list(r) for r in checked], outputs.path("tables/explanation.csv", "", "table")
         )

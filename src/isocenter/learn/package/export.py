@@ -202,11 +202,14 @@ def _inference(package: Package) -> dict[str, Any]:
             "mode": "gaussian",
         }
         values = _values(plan)
-        spacing = [] if plan.spacing is None else [{"_target_": "Spacingd", "keys": "image", "pixdim": list(plan.spacing)}]
+        # MONAI stores the axes of a file in the opposite order, x first: spacing is given so, and the axes are turned.
+        turned = list(plan.spacing or ())[::-1]
+        spacing = [] if plan.spacing is None else [{"_target_": "Spacingd", "keys": "image", "pixdim": turned}]
+        spacing.append(_turned(len(shape)))
     else:
         values = [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
         inferer = {"_target_": "SimpleInferer"}
-        spacing = [{"_target_": "Resized", "keys": "image", "spatial_size": list(shape[1:])}]
+        spacing = [_turned(len(shape)), {"_target_": "Resized", "keys": "image", "spatial_size": list(shape[1:])}]
     return {
         "imports": ["$import torch"],
         "bundle_root": ".",
@@ -225,6 +228,11 @@ def _inference(package: Package) -> dict[str, Any]:
         },
         "inferer": inferer,
     }
+
+
+def _turned(axes: int) -> dict[str, Any]:
+    """Return the step that brings (channels, x, y, z), as MONAI reads files, to (channels, z, y, x)."""
+    return {"_target_": "Transposed", "keys": "image", "indices": [0, *range(axes - 1, 0, -1)]}
 
 
 def _values(plan: Any) -> list[dict[str, Any]]:

@@ -105,11 +105,14 @@ class Package:
             If the input cannot be brought to what the model was trained with.
         """
         before, model, after = self._parts()
-        value = self._done(before, value) if isinstance(value, Image) else value
-        found = self.apply(value, site)
+        if not isinstance(value, Image):
+            return self.apply(value, site)
+        # The steps after the model know the image as it was given, and what the steps before made of it.
+        study = Study("case", {"image": value})
+        study = self._executed(before, study) if before else study
+        found = self.apply(self._given(study, before), site)
         if after and isinstance(found, LabelMap):
-            study = Study("case", {"image": value, model.to: found})
-            return self._executed(after, study).slots[after[-1].to]
+            return self._executed(after, study.add(model.to, found)).slots[after[-1].to]
         return found
 
     def prepared(self, image: Image) -> Image:
@@ -216,11 +219,12 @@ class Package:
         return steps[:at], steps[at], steps[at + 1 :]
 
     def _done(self, steps: Sequence[Step], image: Image) -> Image:
-        if not steps:
-            return image
+        return self._given(self._executed(steps, Study("case", {"image": image})), steps) if steps else image
+
+    def _given(self, study: Study, steps: Sequence[Step]) -> Image:
+        """Return the image that the model gets after these steps."""
         wanted = self._parts()[1].inputs
-        study = self._executed(steps, Study("case", {"image": image}))
-        found: Image = study[wanted[0] if wanted else steps[-1].to]
+        found: Image = study[wanted[0] if wanted else steps[-1].to if steps else "image"]
         return found
 
     def _executed(self, steps: Sequence[Step], study: Study) -> Study:

@@ -20,7 +20,7 @@ from isocenter.learn.train.classification import TrainedClassifier
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
-__all__ = ["NetworkClassifier", "NetworkSegmenter", "restore", "restored_net", "take_apart"]
+__all__ = ["NetworkClassifier", "NetworkSegmenter", "built_net", "restore", "restored_net", "take_apart"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -134,16 +134,36 @@ def restored_net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, 
     start = f"net{k}/"
     state = {n[len(start) :]: torch.from_numpy(np.array(v)) for n, v in arrays.items() if n.startswith(start)}
     _fits(name, parameters, state)
-    net: nn.Module = nets.build(name, **parameters)
+    net = built_net(name, parameters)
     net.load_state_dict(state)
     return net.eval()
+
+
+def built_net(name: str, parameters: Mapping[str, Any]) -> nn.Module:
+    """Return a new network: of `isocenter.nets`, one of MONAI's that was imported (``monai.UNet``), or one that came as ONNX (``onnx``).
+
+    Parameters
+    ----------
+    name, parameters
+        As a package describes them.
+    """
+    if name.startswith("monai."):
+        from isocenter.nets.monai_bundle import Turned, monai_network
+
+        return Turned(monai_network(name.removeprefix("monai."), parameters["arguments"]))
+    if name == "onnx":
+        from isocenter.nets.onnx_runtime import OnnxNetwork
+
+        return OnnxNetwork(int(parameters["bytes"]))
+    net: nn.Module = nets.build(name, **parameters)
+    return net
 
 
 def _fits(name: str, parameters: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> None:
     """Refuse weights of other shapes before anything of the size that the parameters ask for is allocated."""
     try:
         with torch.device("meta"):
-            shell: nn.Module = nets.build(name, **parameters)
+            shell = built_net(name, parameters)
     except (RuntimeError, NotImplementedError):
         return  # some networks compute with their weights while they are built, which shapes alone cannot
     shapes = {n: tuple(t.shape) for n, t in shell.state_dict().items()}
