@@ -103,6 +103,22 @@ def test_each_kind_of_image_gets_what_it_needs() -> None:
     assert "denoise.median" in _taken(Image(specks, ("z", "y", "x"), Geometry.regular(still.shape)))
 
 
+@pytest.mark.parametrize(("modality", "quantity"), [("MR", None), ("CT", "HU"), ("DX", None), ("PT", "SUVbw")])
+def test_salt_and_pepper_asks_for_the_median_of_extremes_alone(modality: str, quantity: str | None) -> None:
+    truth = np.asarray(brain_mr(noise=0.0).clean.array, np.float32)[24:40, ::2, ::2]
+    rng = np.random.default_rng(1)
+    for share in (0.02, 0.05):
+        where = rng.random(truth.shape)
+        specks = np.where(where < share / 2, -50.0, np.where(where < share, 1.2 * truth.max(), truth)).astype(np.float32)
+        image = Image(specks, ("z", "y", "x"), Geometry.regular(truth.shape), modality=modality, quantity=quantity)
+        (step,) = (s for s in proposal_of(image).steps if s.op.startswith("denoise."))
+        assert step.op == "denoise.median" and dict(step.parameters) == {"only": "extremes"}
+        made = np.asarray(iso.op(step.op, **step.parameters)(image).array)
+        plain = np.asarray(iso.op("denoise.median")(image).array)
+        assert abs(made.mean() / truth.mean() - 1) < 0.2 * abs(plain.mean() / truth.mean() - 1)
+        assert np.abs(made - truth).mean() < 0.2 * min(np.abs(specks - truth).mean(), np.abs(plain - truth).mean())
+
+
 def test_noise_that_follows_no_model_is_left_alone_and_said() -> None:
     rng = np.random.default_rng(0)
     base = np.linspace(100.0, 1000.0, 96)[:, None] * np.ones((96, 96))

@@ -27,6 +27,10 @@ class Median(Filter):
     the nearest sample. With salt and pepper on 5 % of the samples it wins 10.9 dB on the head phantom and 12.0 dB on a real T1 head; where
     only lone extremes are replaced, 16.2 and 19.6 dB, and the mean stays within 0.05 %.
 
+    Take ``only: extremes`` for salt and pepper: the plain median moves the mean of the phantom by 2.6 % (of the real head by 0.5 %),
+    since it wears thin bright things (the skull) away wherever they lie, specks or none. ``isocenter prepare`` chooses it where at
+    least 0.4 % of the samples are lone extremes. Take ``all`` where specks have any value, and for thin lines of any kind.
+
     Parameters
     ----------
     radius
