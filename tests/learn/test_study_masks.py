@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import isocenter as iso
-from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.errors import BudgetError, ContentError, ParameterError
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.core.results import Score
 from isocenter.learn.data.cohort import Cohort, Sample
@@ -103,6 +103,26 @@ def test_what_cannot_be_used_is_set_aside_with_its_reason(tmp_path: Path) -> Non
     assert set(reasons) == {"p003.nii.gz", "p005.nii.gz", "p007.nii.gz"} and len(known.images) == 10
     assert "another grid" in reasons["p003.nii.gz"] and "another kind" in reasons["p007.nii.gz"]
     assert all("\n" not in text for text in reasons.values())
+
+
+def test_more_cases_than_memory_is_said_before_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: type("Free", (), {"available": 10_000}))
+    with pytest.raises(BudgetError, match="The first 2 of 4 cases of 'in' would take"):
+        load_cases(cohort_of(discs(tmp_path / "in", 4)))
+
+
+def test_small_batches_where_few_steps_fit() -> None:
+    from isocenter.learn.masks.network import STEPS, NetworkSettings, _smaller_batches
+    from isocenter.learn.train.cost import nominal_seconds
+    from isocenter.learn.train.fingerprint import fingerprint
+    from isocenter.learn.train.plan import Budget, make_plan
+
+    pairs = [disc(k) for k in range(16)]
+    plan = make_plan(fingerprint([i for i, _ in pairs], [m for _, m in pairs]), Budget(features=8))
+    step = nominal_seconds(plan.network, plan.parameters, (plan.batch, 1, *plan.patch))
+    assert _smaller_batches(plan, 16, NetworkSettings(STEPS * step + 1.0)) == plan
+    small = _smaller_batches(plan, 16, NetworkSettings(STEPS * step / 3))
+    assert small.batch == plan.batch // 4 and small.steps == 8 and small.settings.epochs * small.steps >= STEPS
 
 
 def test_empty_masks(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
-from isocenter.core.errors import ContentError, GridMismatchError, InputError, IsocenterError
+from isocenter.core.errors import BudgetError, ContentError, GridMismatchError, InputError, IsocenterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, MaskStack, Segment
+from isocenter.io.budget import readable_size
 from isocenter.learn.data.cohort import Cohort
 
 __all__ = ["MaskCases", "load_cases", "strata_of"]
@@ -70,9 +72,12 @@ def load_cases(cohort: Cohort, say: Say | None = None, segments: Sequence[Segmen
     ------
     ContentError
         If no case can be used, all masks are empty, or they show a class that the model does not know.
+    BudgetError
+        If the cases take more memory than is free.
     """
     aside: list[tuple[str, str]] = []
     found: list[tuple[int, Image, LabelMap]] = []
+    taken, free = 0, int(psutil.virtual_memory().available)
     for k, sample in enumerate(cohort.samples):
         if say is not None:
             say("reading", k, len(cohort))
@@ -80,6 +85,13 @@ def load_cases(cohort: Cohort, say: Say | None = None, segments: Sequence[Segmen
             found.append((k, *_case(cohort, k)))
         except (InputError, IsocenterError) as error:
             aside.append((sample.identifier, str(error)))
+            continue
+        taken += _bytes(*found[-1][1:])
+        if taken > free:
+            raise BudgetError(
+                f"The first {len(found)} of {len(cohort)} cases of '{cohort.name}' would take {readable_size(taken)} of memory: expected at "
+                f"most the {readable_size(free)} that are free; make the images coarser, take fewer, or use a machine with more memory."
+            )
     usual = Counter(_kind(image) for _, image, _ in found).most_common(1)
     kept = []
     for k, image, mask in found:
@@ -128,6 +140,12 @@ def _case(cohort: Cohort, k: int) -> tuple[Image, LabelMap]:
     if not np.isfinite(np.asarray(image.array)).all():
         raise ContentError("the image holds values that are not finite: expected finite numbers; repair or leave it out.")
     return image, labels
+
+
+def _bytes(image: Image, mask: LabelMap) -> int:
+    """Return what a case takes: as it is, and once more as a training prepares it."""
+    samples, labels = int(np.prod(image.shape)), int(np.prod(mask.shape))
+    return samples * (image.dtype.itemsize + 4) + labels * (mask.dtype.itemsize + 1)
 
 
 def _kind(image: Image) -> tuple[Any, ...]:
