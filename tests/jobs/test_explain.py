@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import isocenter as iso
 from isocenter.cli.main import app
+from isocenter.core import models
 from isocenter.core.errors import ContentError, GridMismatchError, IsocenterError, ParameterError, UnknownNameError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
@@ -20,12 +22,15 @@ from isocenter.core.labels import LabelMap, Segment
 from isocenter.io import door
 from isocenter.io.dicom.write_series import write_series
 from isocenter.jobs.explain import ExplainOptions, explain
+from isocenter.jobs.options import Options
+from isocenter.jobs.predict import with_model
 from isocenter.jobs.verify import verify
 from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.package.reading import Training, write_package
 from isocenter.learn.prove import FoldModel
 from isocenter.learn.recipe import Recipe, Table
+from isocenter.ops.resample.to_spacing import ToSpacing
 from isocenter.pipeline.model import Pipeline, Step
 from tests.jobs.test_predict import picture, stripes
 
@@ -65,7 +70,8 @@ def networks(path: Path, axes: int = 2, segments: bool = False, before: bool = F
             net = nets.build("unet", **UNET)
         else:
             net = nets.build("vgg", in_channels=1, out_channels=2, dimensions=axes, **VGG)
-    facts = [image_facts(square(k, axes)[0]) for k in range(3)]
+    seen = [square(k, axes)[0] for k in range(3)]
+    facts = [image_facts(ToSpacing(spacing=2.0)(i) if before else i) for i in seen]  # as the model gets them
     image_step = ("coarse",) if before else ("image",)
     name = "segment.package" if segments else "classify.package"
     model_step = Step(name, {}, image_step, "predicted" if segments else "prediction")
@@ -105,7 +111,7 @@ def test_a_map_lies_on_the_grid_of_the_image_and_left_is_left(tmp_path: Path, re
     assert any(text.startswith(("Sanity check", "Warning: with random weights")) for text in found.lines)
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "not that the model is right" in report and "rank correlation" in report
-    assert (tmp_path / "out" / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert len(re.findall(rb"/Type /Page\b", (tmp_path / "out" / "report.pdf").read_bytes())) == 1, "one page"
     assert verify(tmp_path / "out").sound
     (tmp_path / "out" / "explanation.png").write_bytes(b"other")
     assert not verify(tmp_path / "out").sound
@@ -263,3 +269,24 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(kind, match=words) as raised:
             explain(package, given, tmp_path / "out", options)
         assert "\n" not in str(raised.value)
+
+
+def test_a_run_writes_a_map_beside_each_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(models.FOLDERS, "")
+    image, _ = square(7)
+    door.write(image, tmp_path / "image.nii.gz")
+    package = networks(tmp_path / "a.isocenter", before=True)
+    arguments = ["run", str(tmp_path / "image.nii.gz"), "--model", str(package), "--explain", "-o", str(tmp_path / "out")]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.output
+    back = door.read(tmp_path / "out" / "maps" / "attribution-prediction.nii.gz")
+    assert back.geometry.matches(image.geometry)
+    assert "Where the model looked" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert verify(tmp_path / "out", recompute=True).sound
+    with pytest.raises(ParameterError, match="An explanation without a model"):
+        predict_options()
+
+
+def predict_options() -> None:
+    with with_model(Options(explain=True)):
+        raise AssertionError("an explanation without a model was taken")

@@ -81,6 +81,7 @@ def run(
         typer.Option(help="Most minutes that networks may be trained, counted on a nominal machine; 0: none.", min=0.0),
     ] = None,
     model: Annotated[Path | None, typer.Option("--model", help="A model package: predict every case by it.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="With --model: a map beside each prediction of where it looked.")] = False,
     json: AsJson = False,
 ) -> None:
     """Run a study: folder in, checked result folder out. With --labels: learn, prove, and leave a model."""
@@ -96,7 +97,7 @@ def run(
         raise typer.Exit(run_labels(inputs, labels, out, asked, json))
     chosen = Options(
         study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,
-        scheduler=scheduler, workers=workers, model=model,
+        scheduler=scheduler, workers=workers, model=model, explain=explain,
     )  # fmt: skip
     with with_model(chosen) as options:
         prepared = job.prepare(inputs, options, judge=plan)

@@ -23,6 +23,7 @@ from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.io import atomic, door
 from isocenter.jobs.analyses import Analysis
+from isocenter.jobs.explain_run import write_explanations
 from isocenter.jobs.findings import Findings, findings_of
 from isocenter.jobs.lock import STATE
 from isocenter.jobs.outputs import Outputs, write_dicom, write_mesh_groups, write_overlays, write_slots
@@ -59,6 +60,7 @@ class Task:
     force: bool = False
     folder: Path = Path()
     root: Path = Path()
+    explain: bool = False
 
     def placed(self, folder: Path, root: Path) -> Task:
         """Return the task with its folder and the root of the results (which holds the cache)."""
@@ -185,6 +187,7 @@ def _key(task: Task) -> str:
             repairs,
             task.seed,
             task.identify,
+            *(["explain"] if task.explain else []),
         ]
     )
 
@@ -281,7 +284,13 @@ def _write(task: Task, key: str, done: _Done, surfaces: tuple[Outcome, dict[str,
     identity = next((i.identity for i in task.analysis.case.items if i.name == findings.image_slot and i.format == "dicom"), {})
     if identity:
         write_dicom(outputs, outcome.study, identity, findings.regions, findings.image_slot)
+    told = (
+        write_explanations(outputs, outcome.study, task.analysis.pipeline, findings.image_slot, identity, task.seed)
+        if task.explain
+        else ()
+    )
     report = _composed(task, done, outputs, findings, meshes, identity)
+    report = dataclasses.replace(report, sections=(*told, *report.sections))
     atomic.write_bytes(outputs.path("report.html", "", "report"), html.html(report))
     document = pdf.pdf(report)
     atomic.write_bytes(outputs.path("report.pdf", "", "report"), document)

@@ -23,7 +23,7 @@ from isocenter.learn.explain.table_case import ExplainedRows, sentence_of_shares
 from isocenter.learn.package.model import Package
 from isocenter.view.attribution import attribution_picture
 from isocenter.view.bars import feature_bars
-from isocenter.view.report import Figure, KeyNumber, Section, Table
+from isocenter.view.report import Figure, KeyNumber, Section
 
 __all__ = ["Piece", "map_piece", "nearest_piece", "shares_piece", "worth_piece", "write_map"]
 
@@ -140,13 +140,9 @@ def map_piece(
         )
         numbers += [KeyNumber(n.replace("_", " "), float(f"{float(scores[n]):.3g}")) for n in ("share_inside", "overlap_at_area")]
     table.write_rows(["name", "value", "meaning"], [list(r) for r in rows], outputs.path("tables/explanation.csv", "", "table"))
-    shown = tuple((name.replace("_", " "), f"{value:.3g}", words) for name, value, words in rows)
-    section = Section("How far it can be believed", (Table(("What", "Value", "Meaning"), shown),)) if shown else None
     facts = {"target": found.target, **{name: float(value) for name, value, _ in rows}}
     caption = f"Image and map ({found.meaning})."
-    return Piece(
-        tuple(lines), (*notes, *warnings), tuple(numbers), Figure(png, caption, title), (section,) if section else (), facts
-    )
+    return Piece(tuple(lines), (*notes, *warnings), tuple(numbers), Figure(png, caption, title), (), facts)
 
 
 def _checked(sanity: SanityCheck | None, what: str) -> tuple[list[tuple[str, Any, str]], str, list[KeyNumber]]:
@@ -214,16 +210,13 @@ def shares_piece(
             KeyNumber("of the background", float(f"{found.shares.base:.3g}")),
             *numbers,
         ]
-    sections = []
     if checked:
-        shown = tuple((n.replace("_", " "), f"{v:.3g}", w) for n, v, w in checked)
         table.write_rows(
             ["name", "value", "meaning"], [list(r) for r in checked], outputs.path("tables/explanation.csv", "", "table")
         )
-        sections.append(Section("How far it can be believed", (Table(("What", "Value", "Meaning"), shown),)))
     figure = Figure(png, f"{title}: they add up to what the model says beyond the mean of the background.", title)
     facts = {"target": found.target, "base": found.shares.base, **{n: float(v) for n, v, _ in checked}}
-    return Piece(tuple(lines), (*notes, *found.warnings), tuple(numbers), figure, tuple(sections), facts)
+    return Piece(tuple(lines), (*notes, *found.warnings), tuple(numbers), figure, (), facts)
 
 
 def worth_piece(found: Sequence[Importance], left_out: int, reason: str, outputs: Outputs) -> Piece:
@@ -266,10 +259,6 @@ def nearest_piece(found: Sequence[Company], outputs: Outputs) -> Piece:
         one.found.sentence if one.of_training else one.found.sentence.replace("training cases", "cases of the cohort")
         for one in found
     ]
-    shown = tuple((r[0], r[1], r[2], r[3], float(f"{r[4]:.3g}")) for r in rows)
-    columns = ("Case", "Rank", "Nearest", "Label", "Distance")
-    caption = "Distance in standard deviations of the features of the model, root mean square"
     warnings = dict.fromkeys(text for one in found for text in one.warnings)
-    section = Section("Cases that it resembles", (Table(columns, shown, caption),))
     facts = {"nearest": {one.found.case: [n.case for n in one.found.neighbours] for one in found}}
-    return Piece(tuple(lines), tuple(warnings), (), None, (section,), facts)
+    return Piece(tuple(lines), tuple(warnings), facts=facts)

@@ -28,6 +28,7 @@ class Options:
     workers: int | None = None
     verb: str = "run"
     model: Path | None = None
+    explain: bool = False
 
 
 def parse_masks(texts: Sequence[str]) -> dict[str, Path]:

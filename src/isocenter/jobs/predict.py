@@ -52,6 +52,8 @@ def with_model(options: Options) -> Iterator[Options]:
         If they name a study as well.
     """
     if options.model is None:
+        if options.explain:
+            raise ParameterError("An explanation without a model: expected --model PKG beside --explain.")
         yield options
         return
     if options.study is not None:

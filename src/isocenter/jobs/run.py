@@ -169,7 +169,7 @@ def prepare(inputs: Sequence[Path | str], options: Options | None = None, *, jud
     planned: list[Planned] = []
     failures: list[IsocenterError] = []
     for analysis in distinct(analyses):
-        task = Task(analysis, options.seed, options.identify, options.force)
+        task = Task(analysis, options.seed, options.identify, options.force, explain=options.explain)
         try:
             plan = plan_of(task)
         except IsocenterError as error:
