@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.results import Score, Scores
-from isocenter.kernels.bootstrap import mean_interval, widened
+from isocenter.kernels.bootstrap import mean_interval, proportion_interval, widened
 from isocenter.learn.evaluate.compare import Difference, compare_paired
 from isocenter.learn.evaluate.detection import Froc, evaluate_detection, froc, weighted_cpm
 from isocenter.learn.evaluate.landmarks import evaluate_landmarks, success_curve
@@ -121,6 +121,11 @@ def _landmarks(
     unit = truth[0].geometry.unit
     true, predicted = np.stack([t.of(names) for t in truth]), np.stack([f.of(names) for f in found])
     scores = dict(evaluate_landmarks(true, predicted, groups, unit=unit, draws=draws))
+    patients = np.unique(groups).size
+    for name, score in scores.items():
+        # All or none within a distance: nothing varies in a bootstrap, so the patients are counted instead.
+        if score.unit == "1" and score.interval is not None and score.interval[0] == score.interval[1]:
+            scores[name] = replace(score, interval=proportion_interval(score.value * patients, patients))
     away = landmark_errors(found, truth, names, samples=True)
     owner = np.repeat(groups, away.shape[1])[np.isfinite(away.ravel())]
     values = away.ravel()[np.isfinite(away.ravel())]
@@ -187,13 +192,14 @@ def difference(
     return compare_paired("mean sensitivity", lambda w, k: judge[k](w), owner, draws=500, widen=widen)
 
 
-def curve_of(proof: PlaceProof, truth: Sequence[Places], names: Sequence[str]) -> Froc | tuple[FloatArray, FloatArray]:
-    """Return the FROC curve of a detector; of landmarks distances in mm, and the share of them within each."""
+def curve_of(
+    proof: PlaceProof, truth: Sequence[Places], names: Sequence[str], reach: float
+) -> Froc | tuple[FloatArray, FloatArray]:
+    """Return the FROC curve of a detector; of landmarks distances in mm up to a reach, and the share of them within each."""
     true = [truth[k] for k in proof.tested]
     if true[0].kind == "boxes":
         return froc([judged_findings(f, t, "") for f, t in zip(proof.found, true, strict=True)])
-    errors = landmark_errors(proof.found, true, names)
-    distances = np.linspace(0.0, max(4.0, float(np.nanquantile(errors, 0.95)) * 1.2), 81)
+    distances = np.linspace(0.0, reach, 121)
     return distances, success_curve(
         np.stack([t.of(names) for t in true]), np.stack([f.of(names) for f in proof.found]), distances
     )

@@ -208,7 +208,11 @@ def _finders(cohort: Cohort, options: PlaceOptions) -> tuple[str, ...]:
 
 def _loaded(cohort: Cohort, say: Say | None) -> tuple[Cohort, tuple[Image, ...], tuple[Places, ...], tuple[tuple[str, str], ...]]:
     """Return the cases that can be used with images and places, and why the others cannot; bad rows of tables are all told at once."""
-    used, images, truth, aside, problems = [], [], [], [], []
+    used: list[int] = []
+    images: list[Image] = []
+    truth: list[Places] = []
+    aside: list[tuple[str, str]] = []
+    problems: list[str] = []
     for k, sample in enumerate(cohort.samples):
         if say is not None:
             say("reading", k, len(cohort))

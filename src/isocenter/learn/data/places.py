@@ -125,7 +125,7 @@ def _json(path: Path) -> tuple[list[str], list[Row]]:
         raise FormatError(
             f'{path.name}: expected a list of rows such as {{"label": "a", "row": 3, "column": 4}}, or one under \'points\' or \'boxes\'.'
         )
-    rows = [(f"row {k + 1}", {str(c): _cell(v) for c, v in row.items()}) for k, row in enumerate(data)]
+    rows: list[Row] = [(f"row {k + 1}", {str(c): _cell(v) for c, v in row.items()}) for k, row in enumerate(data)]
     return list(dict.fromkeys(c for _, row in rows for c in row)), rows
 
 

@@ -48,7 +48,7 @@ def words_of(model: PlaceModel) -> str:
 def take_apart(model: PlaceModel) -> tuple[dict[str, Any], Arrays]:
     """Return a model as plain values and arrays."""
     finder = model.finder
-    around = {"slope": model.slope, "offset": model.offset, "threshold": model.threshold}
+    around: dict[str, Any] = {"slope": model.slope, "offset": model.offset, "threshold": model.threshold}
     if isinstance(finder, Blobs):
         own: dict[str, Any] = {
             "kind": "blobs", "names": list(finder.names), "spacing": list(finder.spacing), "channels": finder.channels,
@@ -61,7 +61,7 @@ def take_apart(model: PlaceModel) -> tuple[dict[str, Any], Arrays]:
         own = {
             "kind": "template", "names": list(finder.names), "spacing": list(finder.spacing), "channels": finder.channels,
         }  # fmt: skip
-        arrays = {"share": finder.mean.share, "spread": finder.mean.spread, "patches": finder.patches}
+        arrays: Arrays = {"share": finder.mean.share, "spread": finder.mean.spread, "patches": finder.patches}
         return {**own, **around}, arrays
     state = finder.network.state_dict()
     arrays = {f"net0/{name}": np.array(t.detach().cpu().numpy(), order="C") for name, t in sorted(state.items())}

@@ -62,7 +62,7 @@ class TrainedLandmarks:
             If the image has other axes or channels than those of the training, or is not finite.
         """
         seen = framed(image, self.plan.spacing, self.plan.channels)
-        data = padded(seen.data, self.plan.size, self.network.divisor)  # type: ignore[arg-type]  # every landmark net has one
+        data = padded(seen.data, self.plan.size, self.network.divisor)
         step = int(self.plan.parameters["step"])
         limit = (np.array(seen.data.shape[1:]) - 1.0 - (step - 1) / 2.0) / step
         with torch.inference_mode():

@@ -1,0 +1,123 @@
+"""run --labels with boxes and points, from the table to a package that is used and judged elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.core.errors import ContentError, FormatError, ParameterError, SpecError
+from isocenter.jobs import model as model_job
+from isocenter.jobs.learn import LearnOptions, learn
+from isocenter.jobs.predict import predict
+from isocenter.learn.data.table import from_csv
+from isocenter.learn.package import places
+from isocenter.learn.package.reading import read_package
+from isocenter.learn.study_places import PlaceOptions, PlaceStudy, study_places
+from isocenter.pipeline.verify import verify
+from tests.learn.places_cohort import Kind, write_cohort
+
+CHOSEN = LearnOptions(folds=2, minutes=0.0, accept_leak="phantoms of one head")
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a cohort of heads and what was learned from it."""
+    folder = tmp_path_factory.mktemp("places")
+    root = write_cohort(folder / "heads", "points", 8)
+    learn(root, root / "labels.csv", folder / "out", CHOSEN)
+    return root, folder / "out"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize(
+    ("kind", "primary", "score"), [("points", "template match", "median_error"), ("boxes", "blob detector", "cpm")]
+)
+def test_from_a_table_of_places_to_a_package(
+    tmp_path: Path, learned: tuple[Path, Path], kind: Kind, primary: str, score: str
+) -> None:
+    root, out = learned
+    if kind == "boxes":
+        root, out = write_cohort(tmp_path / "cohort", kind, 8), tmp_path / "out"
+        learn(root, root / "labels.csv", out, CHOSEN)
+    scores = rows_of(out / "tables" / "scores.csv")
+    assert primary in {r["model"] for r in scores} and score in {r["score"] for r in scores}
+    assert {r["what"] for r in rows_of(out / "tables" / "predictions.csv")} == {"true", "found"}
+    assert "named as the model to report before" in (out / "methods.txt").read_text()
+    assert not [d for d in verify(out) if d.counts]
+    assert read_package(out / "model.isocenter").self_test().passed
+
+    new = write_cohort(tmp_path / "new", kind, 2, first=50)
+    (new / "c051.nii.gz").unlink()
+    summary = predict([new], out / "model.isocenter", tmp_path / "predicted")
+    assert not summary.set_aside
+    case = tmp_path / "predicted"
+    table = rows_of(case / "tables" / "found.csv")
+    plain = json.loads((case / "tables" / "found.json").read_text())
+    assert len(plain[kind]) == len(table) > 0 and {"label", "row" if kind == "points" else "row_low", "called"} <= set(table[0])
+    shapes = json.loads((case / "labels" / "found.geojson").read_text())["features"]
+    assert {s["geometry"]["type"] for s in shapes} == {"Point" if kind == "points" else "Polygon"}
+    assert "What the model found" in (case / "report.html").read_text()
+
+    other = write_cohort(tmp_path / "other", kind, 3, first=60)
+    judged = model_job.validate_on(out / "model.isocenter", other, tmp_path / "judged", draws=50)
+    assert score in judged.found.scores and (tmp_path / "judged" / "report.html").is_file()
+    with pytest.raises(ContentError, match="are among those that the model was made from"):
+        model_job.validate_on(out / "model.isocenter", root, tmp_path / "same", draws=50)
+
+
+def test_equal_runs_leave_equal_files(tmp_path: Path, learned: tuple[Path, Path]) -> None:
+    root, before = learned
+    learn(root, root / "labels.csv", tmp_path / "again", CHOSEN)
+    ends = []
+    for folder in (before, tmp_path / "again"):
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("run.json", "lock"))
+        ends.append({p.relative_to(folder).as_posix(): p.read_bytes() for p in files})
+    assert ends[0] == ends[1]
+
+
+def study_of(root: Path, **options: Any) -> PlaceStudy:
+    chosen = PlaceOptions(**{"folds": 2, "accept_leak": "phantoms of one head", **options})
+    return study_places(from_csv(root, root / "labels.csv"), chosen)
+
+
+def test_a_place_outside_of_its_image_sets_the_case_aside(tmp_path: Path) -> None:
+    root = write_cohort(tmp_path / "cohort", "points", 7)
+    (root / "c003.csv").write_text("label,row,column\nleft,400,3\n")
+    found = study_of(root)
+    assert [case for case, _ in found.aside] == ["c003.nii.gz"] and "outside of the image" in found.aside[0][1]
+
+
+def test_bad_rows_and_choices_give_one_sentence(tmp_path: Path) -> None:
+    root = write_cohort(tmp_path / "cohort", "points", 6)
+    (root / "c003.csv").write_text("label,row,column\nleft,three,3\n")
+    with pytest.raises(SpecError, match="c003.csv: line 2: 'three' in column 'row' is no finite number"):
+        learn(root, root / "labels.csv", tmp_path / "out", CHOSEN)
+    with pytest.raises(ParameterError, match="expected one of mean place, template match, landmark net"):
+        learn(root, root / "labels.csv", tmp_path / "out", LearnOptions(folds=2, minutes=0.0, primary="forest"))
+    with pytest.raises(ParameterError, match="is a network: say how long"):
+        learn(root, root / "labels.csv", tmp_path / "out", LearnOptions(folds=2, minutes=0.0, primary="landmark net"))
+
+
+@pytest.mark.parametrize("kind", ["points", "boxes"])
+def test_a_network_stands_beside_the_baselines_where_there_is_time(tmp_path: Path, kind: Kind) -> None:
+    found = study_of(write_cohort(tmp_path / "cohort", kind, 8), minutes=0.0003)
+    name = "landmark net" if kind == "points" else "detection net"
+    assert found.primary == name and set(found.differences) == set(found.proofs) - {name}
+    assert found.away is not None and found.away[0] != name, "no time to train it for every site"
+    description, arrays = places.take_apart(found.final)
+    again = places.restore(json.loads(json.dumps(description)), arrays)
+    image = found.cohort.image(1)
+    one, two = found.final.predict(image), again.predict(image)
+    assert np.array_equal(one.samples, two.samples) and one.names == two.names and again.threshold == found.final.threshold
+    arrays.popitem()
+    with pytest.raises(FormatError, match="does not fit its description"):
+        places.restore(description, arrays)
