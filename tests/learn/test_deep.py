@@ -35,9 +35,9 @@ FOLDS = [(np.arange(4, CASES), np.arange(4)), (np.arange(CASES - 4), np.arange(C
 
 def test_the_budget_decides_size_and_epochs() -> None:
     rich = plan_network([(200, 180)] * 3, 1, 2, 100, 600.0)
-    poor = plan_network([(200, 180)] * 3, 1, 2, 100, 2.0)
+    poor = plan_network([(200, 180)] * 3, 1, 2, 100, 0.5)
     assert rich is not None and rich.size == (128, 112) and rich.epochs == 40
-    assert poor is not None and max(poor.size) < 128 and poor.epochs < 40
+    assert poor is not None and poor.size == (32, 32) and poor.epochs < 40
     assert plan_network([(200, 180)], 1, 2, 100, 1e-3) is None
     small = plan_network([(20, 40)], 1, 2, 100, 600.0)
     assert small is not None and small.size == (32, 40), "a small image is not blown up beyond what the network needs"
@@ -53,7 +53,8 @@ def test_it_is_proved_in_the_folds_and_repeats(tmp_path: Path) -> None:
     page = (tmp_path / "training" / "curves.html").read_text()
     assert "fold 2, part 2" in page and "all cases, part 1" in page and "refresh" not in page
     assert not list(tmp_path.rglob("last.pt")) and (tmp_path / "training" / "fold-1-part-1" / "curves.csv").is_file()
-    again = prove_deep(stripes, table(), FOLDS, 0.0005, whole=True, sites=[FOLDS[0]], parts=2)
+    again = prove_deep(stripes, table(), FOLDS, 0.00025, parts=2)  # half the trainings in half the time: the same plan
+    assert again.plan == found.plan
     np.testing.assert_array_equal(again.proof.predicted, found.proof.predicted)
     rows = training_rows(found.proof)
     assert [(r[0], r[1]) for r in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)] and "log_likelihood" in rows[0][4]

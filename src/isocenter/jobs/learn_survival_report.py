@@ -56,7 +56,8 @@ def survival_findings(found: SurvivalStudy) -> tuple[str, ...]:
         apart = "differ" if proof.p < 0.05 else "do not differ beyond chance"
         lines.append(
             f"Held-out cases of high risk ({int(proof.high.sum())}) and low risk ({int((~proof.high).sum())}), cut at the median of the "
-            f"training cases, {apart} in survival (log-rank p = {proof.p:.2g})."
+            f"training cases, {apart} in survival (log-rank p = {proof.p:.2g}; it takes no account of "
+            "the overlap of training sets, as the interval of C does: believe the interval first)."
         )
     lines += [d.sentence(f"The {NAMES[PRIMARY]} model", f"'{NAMES[n]}'") for n, d in found.differences.items()]
     if found.away is not None:
@@ -82,7 +83,8 @@ def survival_methods(found: SurvivalStudy) -> str:
         "times (weighted for censoring; Uno, 2007) and the integrated Brier score between the 10th and 90th percentile of event times "
         "(Graf, 1999) are of held-out cases; C and areas compare cases of one fold. Intervals are bootstrap percentile intervals over "
         f"patients (1,000 resamples), widened by {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets (Nadeau and "
-        "Bengio, 2003). The log-rank test compares held-out cases above and below the risk cut."
+        "Bengio, 2003). The log-rank test compares held-out cases above and below the risk cut as if one model had "
+        "been made without them all."
     )
     return text + f" Software: isocenter {__version__}."
 

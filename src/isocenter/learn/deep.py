@@ -96,12 +96,15 @@ def plan_network(
     batch = max(2, min(_BATCH, cases))
     steps = max(-(-cases // batch), 1)
     best: NetworkPlan | None = None
+    wanted = {"in_channels": channels, "out_channels": classes, "dimensions": len(middle), "depth": _DEPTH, "width": _WIDTH}
+    base = (64,) * len(middle)
+    sample = nominal_seconds("resnet", wanted, (batch, channels, *base)) / float(
+        np.prod(base)
+    )  # arithmetic grows with the samples
     for side in _SIDES[len(middle)]:
         scale = min(1.0, side / float(middle.max()))
         size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
-        wanted = {"in_channels": channels, "out_channels": classes, "dimensions": len(size), "depth": _DEPTH, "width": _WIDTH}
-        epoch = steps * nominal_seconds("resnet", wanted, (batch, channels, *size))
-        epochs = int(min(seconds / epoch, _MOST_EPOCHS))
+        epochs = int(min(seconds / (steps * sample * float(np.prod(size))), _MOST_EPOCHS))
         if epochs >= _LEAST_EPOCHS and (best is None or epochs > best.epochs):
             best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed)
         if epochs >= _ENOUGH_EPOCHS:
@@ -256,19 +259,9 @@ def prove_deep(
     ContentError
         If the images have a time axis, or the minutes are too few.
     """
-    read_images = [_facts(read(k)) for k in range(len(table))]
-    if any(axes is None for axes, _ in read_images) or len({(len(axes or ()), c) for axes, c in read_images}) != 1:
-        raise ContentError(
-            "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
-        )
     count = (len(folds) + len(sites) + int(whole)) * parts
     learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
-    shapes, channels = [axes for axes, _ in read_images if axes is not None], read_images[0][1]
-    plan = plan_network(shapes, channels, len(table.classes), learning, 60.0 * minutes / count, parts=parts, seed=seed)
-    if plan is None:
-        raise ContentError(
-            f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."
-        )
+    plan = _planned([_facts(read(k)) for k in range(len(table))], table, learning, minutes, count, parts, seed)
     data = [sized(read(k), plan.size) for k in range(len(table))]
     watch = Watch(say, folder, count * plan.epochs, [plan.to_dict(), data])
     names = [f"case {k + 1}" for k in range(len(table))] if names is None else names
@@ -291,6 +284,29 @@ def prove_deep(
             final = replace(final, threshold=float(np.mean([m.threshold for m in proof.models])))
     watch.close()
     return Deep(plan, proof, away, final)
+
+
+def _planned(
+    facts: Sequence[tuple[tuple[int, ...] | None, int]],
+    table: Table,
+    learning: int,
+    minutes: float,
+    count: int,
+    parts: int,
+    seed: int,
+) -> NetworkPlan:
+    """Return the plan of so many trainings on so many cases each, or say why there can be none."""
+    shapes, channels = [axes for axes, _ in facts if axes is not None], facts[0][1]
+    if len(shapes) < len(facts) or len({(len(axes), c) for axes, (_, c) in zip(shapes, facts, strict=True)}) != 1:
+        raise ContentError(
+            "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
+        )
+    plan = plan_network(shapes, channels, len(table.classes), learning, 60.0 * minutes / count, parts=parts, seed=seed)
+    if plan is None:
+        raise ContentError(
+            f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."
+        )
+    return plan
 
 
 def _facts(image: Image) -> tuple[tuple[int, ...] | None, int]:

@@ -260,13 +260,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     folds = _parts(splits)
-    classical = dict.fromkeys(n for n in (*options.baselines, options.primary) if n != NETWORK)
-    recipes = {name: Recipe(name, harmonise=options.harmonise and name != "majority", seed=options.seed) for name in classical}
-    proofs: dict[str, Proof] = {}
-    for k, (name, recipe) in enumerate(recipes.items()):
-        if say is not None:
-            say(f"proving {name}", k, len(recipes))
-        proofs[name] = prove(table, folds, recipe)
+    recipes, proofs = _classical(table, folds, options, say)
     deep = _deep(kept, table, folds, _parts(sites), options, say)
     if deep is not None:
         proofs[NETWORK] = deep.proof
@@ -302,6 +296,18 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         beside,
         None if deep is None else deep.plan,
     )
+
+
+def _classical(table: Table, folds: Any, options: StudyOptions, say: Say | None) -> tuple[dict[str, Recipe], dict[str, Proof]]:
+    """Return the recipes of the classical learners and their proofs, the baselines first."""
+    names = dict.fromkeys(n for n in (*options.baselines, options.primary) if n != NETWORK)
+    recipes = {name: Recipe(name, harmonise=options.harmonise and name != "majority", seed=options.seed) for name in names}
+    proofs: dict[str, Proof] = {}
+    for k, (name, recipe) in enumerate(recipes.items()):
+        if say is not None:
+            say(f"proving {name}", k, len(recipes))
+        proofs[name] = prove(table, folds, recipe)
+    return recipes, proofs
 
 
 def _deep(kept: Cohort, table: Table, folds: Any, sites: Any, options: StudyOptions, say: Say | None) -> Deep | None:

@@ -259,10 +259,7 @@ def survival_study(
             "more; follow longer, or ask for fewer folds."
         )
     splits = kfold(kept, options.folds, options.seed, ("label", "site"))
-    try:
-        sites: Splits | None = leave_one_site_out(kept)
-    except ContentError:
-        sites = None
+    sites = _sites(kept)
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     moments = tuple(float(q) for q in np.unique(np.quantile(time[event], [0.25, 0.5, 0.75])))
@@ -289,6 +286,13 @@ def survival_study(
         fit_risk_inside(table, time, event, moments, harmonise=options.harmonise, seed=options.seed),
         _hazards(table if clinical is None else clinical, time, event), _calibrated(primary, time, event), cohort.notes,
     )  # fmt: skip
+
+
+def _sites(cohort: Cohort) -> Splits | None:
+    try:
+        return leave_one_site_out(cohort)
+    except ContentError:
+        return None
 
 
 def _parts(splits: Splits) -> Parts:
