@@ -24,7 +24,10 @@ from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter
 from isocenter.learn.package.reading import read_package, write_package
 from isocenter.learn.train.classification import TrainedClassifier
 from isocenter.learn.train.plan import Plan
+from isocenter.learn.train.preparation import prepared
 from isocenter.learn.train.segmentation import TrainedSegmenter
+from isocenter.nets.onnx_export import load_onnx
+from isocenter.nets.sliding_window import predict_labels
 
 PARAMETERS = {
     "in_channels": 1,
@@ -97,6 +100,7 @@ def test_networks_go_out_as_onnx_and_as_a_bundle(tmp_path: Path) -> None:
     package = segmenter(tmp_path / "a.isocenter", 1)
     (line,) = export_onnx(package, tmp_path / "a.onnx")
     assert "differs by at most" in line and (tmp_path / "a.onnx").is_file()
+    _labels_outside(package, tmp_path / "a.onnx")
     export_bundle(package, tmp_path / "bundle")
     metadata = json.loads((tmp_path / "bundle" / "configs" / "metadata.json").read_text(encoding="utf-8"))
     assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"] == {"0": "background", "1": "liver"}
@@ -109,6 +113,20 @@ def test_networks_go_out_as_onnx_and_as_a_bundle(tmp_path: Path) -> None:
         theirs = parser.get_parsed_content("network")(data)
         ours = package.model.trained.networks[0](data)
     assert float((theirs - ours).abs().max()) <= 1e-4
+
+
+def _labels_outside(package: Package, path: Path) -> None:
+    """The windows stay outside the file: with them it labels an image as the network of the package does."""
+    run, net = load_onnx(path), package.model.trained.networks[0]
+    plan = package.model.trained.plan
+    data, _ = prepared(image(), plan.spacing, plan.normalisation, plan.intensity)
+
+    def through_file(batch: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([run(one[None].numpy()) for one in batch]))
+
+    found = predict_labels(data, through_file, plan.patch, overlap=plan.overlap)
+    expected = predict_labels(data, net, plan.patch, overlap=plan.overlap)
+    assert found.shape == (32, 36) and float((found != expected).mean()) <= 1e-3
 
 
 def test_an_ensemble_is_no_bundle(tmp_path: Path) -> None:
