@@ -109,6 +109,11 @@ def places_tables(found: Any) -> list[Made]:
     if subgroups:
         columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
         made.append(("subgroups.csv", "scores of each subgroup", columns, subgroups))
+    history = getattr(found.final.finder, "history", None)
+    if history is not None:
+        curves = history.columns()
+        rows = [tuple(None if v != v else v for v in row) for row in zip(*curves.values(), strict=True)]  # NaN: not validated
+        made.append(("training.csv", "curves of the training of the final model", tuple(curves), rows))
     return made
 
 

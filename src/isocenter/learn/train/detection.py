@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from isocenter import nets
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
 from isocenter.learn.evaluate.detection import evaluate_detection, findings_of
@@ -20,7 +19,7 @@ from isocenter.learn.places import Places
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.frames import check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History
-from isocenter.learn.train.landmarks import held_out
+from isocenter.learn.train.landmarks import built, held_out
 from isocenter.learn.train.place_batches import PlaceBatches
 from isocenter.learn.train.place_plan import PlacePlan, detection_plan, read_place_plan, write_place_plan
 from isocenter.learn.train.settings import FitSettings
@@ -88,7 +87,7 @@ class TrainedDetector:
 def read_detector(folder: Path | str) -> TrainedDetector:
     """Read what `TrainedDetector.save` wrote."""
     plan = read_place_plan(Path(folder) / "plan.yaml")
-    net = nets.build(plan.network, **plan.parameters)
+    net = built(plan)
     net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
     return TrainedDetector(plan, net.eval())
 
@@ -155,7 +154,7 @@ def train_detector(
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = nets.build(plan.network, **plan.parameters)
+        net = built(plan)
     checked = [(images[k], truth[k]) for k in held]
     fitted = fit(
         net,

@@ -25,7 +25,7 @@ from isocenter.learn.train.settings import FitSettings
 from isocenter.nets import weights
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
 
-__all__ = ["TrainedLandmarks", "held_out", "read_landmarks", "train_landmarks"]
+__all__ = ["TrainedLandmarks", "built", "held_out", "read_landmarks", "train_landmarks"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -84,7 +84,7 @@ class TrainedLandmarks:
 def read_landmarks(folder: Path | str) -> TrainedLandmarks:
     """Read what `TrainedLandmarks.save` wrote."""
     plan = read_place_plan(Path(folder) / "plan.yaml")
-    net = nets.build(plan.network, **plan.parameters)
+    net = built(plan)
     net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
     return TrainedLandmarks(plan, net.eval())
 
@@ -156,7 +156,7 @@ def train_landmarks(
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = nets.build(plan.network, **plan.parameters)
+        net = built(plan)
     step = int(plan.parameters["step"])
 
     def loss(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -172,6 +172,12 @@ def train_landmarks(
         progress=progress,
     )
     return TrainedLandmarks(plan, fitted.net, fitted.history)
+
+
+def built(plan: PlacePlan) -> nn.Module:
+    """Return a new network of a plan, its weights in the plan's layout: another one gives other last digits."""
+    net: nn.Module = nets.build(plan.network, **plan.parameters)
+    return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.size) == 2 else net
 
 
 def held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
