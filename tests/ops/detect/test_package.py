@@ -18,7 +18,8 @@ def test_a_package_of_an_earlier_version_still_points_at_the_same() -> None:
     found = step(image)
     assert isinstance(found, Points) and found.names == ("upper", "lower")
     again = step(image)
-    assert np.array_equal(found.positions, again.positions) and image.geometry.contains(found.positions).all()
+    assert isinstance(again, Points) and np.array_equal(found.positions, again.positions)
+    assert image.geometry.contains(found.positions).all()
     assert found.provenance.steps[-1].operation == "detect.package"
 
 
