@@ -10,7 +10,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.kernels.bootstrap import proportion_interval
-from isocenter.learn.explain.localisation import localisation, points_inside, share_inside
+from isocenter.learn.explain.localisation import localisation, overlap_at_area, points_inside, share_inside
 
 GRID = Geometry.regular((6, 8), (2.0, 1.0))
 MASK = np.zeros((6, 8), np.uint8)
@@ -74,3 +74,16 @@ def test_what_cannot_be_judged_is_refused() -> None:
         localisation([_map(_peak(1, 2))], [_mask(np.zeros((6, 8), np.uint8))])
     with pytest.raises(ParameterError, match="expected one for each"):
         localisation([_map(_peak(1, 2))], [])
+
+
+def test_overlap_counts_as_many_of_the_largest_as_the_mask_has() -> None:
+    mask = np.zeros((4, 5), bool)
+    mask[1:3, 1:3] = True
+    values = np.where(mask, 5.0, 1.0)
+    assert overlap_at_area(values, mask) == 1.0
+    assert overlap_at_area(-values, mask) == 0.0, "what speaks against is never among the largest"
+    half = np.where(mask, 5.0, 1.0)
+    half[1, 1:3], half[0, :2] = 1.0, 9.0
+    # Two samples outside are larger, two inside are the next two.
+    assert overlap_at_area(half, mask) == pytest.approx(0.5)
+    assert overlap_at_area(np.ones((4, 5)), mask) == pytest.approx(4 / 20), "a map without any idea: the share that is marked"
