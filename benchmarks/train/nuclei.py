@@ -1,9 +1,10 @@
-"""Nuclei in fluorescence, H&E and bright field: a U-Net of nuclei, seams and background, 5 folds stratified by stain.
+"""Nuclei in fluorescence, H&E and bright field: one U-Net for all stains, 5 folds stratified by stain.
 
     python -m benchmarks.train.nuclei [--seeds 0 1 2]
 
-The seam, where two nuclei touch, keeps them apart: instances are connected without it and grown back into the foreground. The Dice
-coefficient is that of the foreground (nuclei and seams); instances are scored by F1 at an overlap (IoU) of one half.
+Every picture is brought to one channel in which nuclei are bright (brightness, or the density of hematoxylin), so that 25 stained ones
+learn from 50 fluorescent ones. The Dice coefficient is that of the foreground; instances are parted by depth, and scored by F1 at an
+overlap (IoU) of one half.
 """
 
 from __future__ import annotations
@@ -16,28 +17,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import ndimage
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.kernels.nuclei import has_bright_ground, hematoxylin
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.plan import Budget, make_plan
 from isocenter.learn.train.segmentation import train_segmenter
 from isocenter.learn.train.settings import FitSettings
 
-SEGMENTS = (Segment(1, "nucleus"), Segment(2, "seam of nuclei"))
+SEGMENTS = (Segment(1, "nucleus"),)
 
 
 def main() -> None:
-    options = arguments("nuclei", epochs=40)
+    options = arguments("nuclei", epochs=36)
     torch.set_num_threads(options.threads)
     folder = data_folder("nuclei")
     rows = list(csv.DictReader((folder / "labels.csv").open()))
     images = [_ready(iso.read(folder / "images" / r["file"])) for r in rows]
     instances = [np.asarray(iso.read(folder / "labels" / r["file"]).array) for r in rows]
     stains = [r["stain"] for r in rows]
-    masks = [LabelMap(_classes(n), ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, images, strict=True)]
+    masks = [LabelMap(n > 0, ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, images, strict=True)]
     table: dict[str, list[tuple[int, float, float]]] = {}
     for seed in options.seeds:
         for number, test in enumerate(stratified_folds(stains, 5, seed)):
@@ -60,35 +63,21 @@ def main() -> None:
 
 
 def _ready(image: iso.Image) -> iso.Image:
-    """Return an image of three channels from 0 to 1 in which nuclei are bright: a picture on a bright ground is inverted."""
+    """Return an image of one channel from 0 to 1 in which nuclei are bright, whatever the stain: brightness, or how much hematoxylin."""
     array = np.asarray(image.array, np.float32)
-    array = np.repeat(array[None], 3, axis=0) if "c" not in image.dims else array
+    if "c" in image.dims:
+        array = np.asarray(hematoxylin(np.moveaxis(array, image.dims.index("c"), 0)), np.float32)
+    elif has_bright_ground(array):
+        array = -array
     low, high = (float(v) for v in np.percentile(array, (1.0, 99.8)))
-    array = np.clip((array - low) / max(high - low, 1.0), 0.0, 1.0)
-    array = 1.0 - array if float(np.median(array)) > 0.5 else array
-    return iso.Image(array, ("c", "y", "x"), image.geometry)
+    return iso.Image(np.clip((array - low) / max(high - low, 1e-6), 0.0, 1.0), ("y", "x"), image.geometry)
 
 
-def _classes(instances: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return 1 in nuclei and 2 where two of them touch, a sample to each side."""
-    near = np.stack(
-        [ndimage.grey_dilation(instances, 3), -ndimage.grey_dilation(-np.where(instances == 0, 1 << 20, instances), 3)]
-    )
-    touching = (instances > 0) & (near[0] != near[1])
-    return np.where(touching, 2, instances > 0).astype(np.uint8)
-
-
-def separated(classes: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Return instances: what is connected without seams, grown into the foreground; a seam without a nucleus stands for itself."""
-    inside, count = ndimage.label(classes == 1)
-    sizes = np.bincount(inside.ravel(), minlength=count + 1)
-    inside[sizes[inside] < 4] = 0
-    foreground = classes > 0
-    whole, _ = ndimage.label(foreground)
-    empty = np.setdiff1d(np.unique(whole), np.unique(whole[inside > 0]))
-    left = np.isin(whole, empty[empty > 0])
-    inside[left] = whole[left] + count
-    return watershed(np.zeros(classes.shape), inside, mask=foreground).astype(np.int32)
+def separated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Return instances: each grows from a place that lies deepest in the foreground, deeper than the neck to the next by 0.75 samples."""
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0)
+    markers, _ = ndimage.label(h_maxima(depth, 0.75))
+    return np.asarray(watershed(-depth, markers, mask=mask), np.int32)
 
 
 def instance_f1(prediction: npt.NDArray[Any], truth: npt.NDArray[Any], least: float = 0.5) -> float:
@@ -111,8 +100,7 @@ def _fold(
     chosen, truths = [images[k] for k in train], [masks[k] for k in train]
     settings = FitSettings(learning_rate=2e-3, precision="bfloat16", channels_last=True, average=0.98, every=4)
     plan = make_plan(fingerprint(chosen, truths), Budget(features=16, epochs=epochs, steps=16), settings)
-    # A seam is nucleus too: a sample is background only where both together are less likely.
-    plan = replace(plan, patch=(192, 192), decide="foreground", foreground=0.1)
+    plan = replace(plan, patch=(192, 192))
     print(plan.describe(), flush=True)
     segmenter = train_segmenter(
         chosen, truths, validation=held, plan=plan, mirror=(0, 1), folder=folder, seed=seed, progress=told
@@ -120,10 +108,9 @@ def _fold(
     segmenter.save(folder)
     dice, f1 = [], []
     for k in test:
-        classes = segmenter.predict(images[k]).array
-        p, t = classes > 0, instances[k] > 0
+        p, t = np.asarray(segmenter.predict(images[k]).array) > 0, instances[k] > 0
         dice.append(2.0 * float((p & t).sum()) / max(float(p.sum() + t.sum()), 1.0))
-        f1.append(instance_f1(separated(classes), instances[k]))
+        f1.append(instance_f1(separated(p), instances[k]))
     return {"cases": test, "dice": dice, "f1": f1}
 
 
