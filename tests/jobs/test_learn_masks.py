@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -94,9 +95,11 @@ def test_dicom_in_dicom_seg_out(pixels: Learned, tmp_path: Path) -> None:
     picture = iso.Image(np.asarray(image.array).astype(np.int16), image.dims, image.geometry, modality="CR")
     write_series(picture, tmp_path / "dicom")
     predict([tmp_path / "dicom"], pixels.package, tmp_path / "out")
-    seg = next((tmp_path / "out").rglob("seg-*.dcm"))
-    labels = door.read_labels(seg)
-    assert [s.name for s in labels.segments] == ["disc"] and np.asarray(labels.array).any()
+    seg = pydicom.dcmread(next((tmp_path / "out").rglob("seg-*.dcm")))
+    assert seg.Modality == "SEG" and seg.pixel_array.any() and (seg.Rows, seg.Columns) == (SIDE, SIDE)
+    assert [s.SegmentLabel for s in seg.SegmentSequence] == ["disc"]
+    labels = door.read_labels(next((tmp_path / "out").rglob("labels/*.nii.gz")))
+    assert isinstance(labels, LabelMap) and np.array_equal(np.asarray(labels.array) > 0, np.squeeze(seg.pixel_array) > 0)
 
 
 @pytest.mark.parametrize("kind", ["network", "pixels"])
