@@ -120,8 +120,8 @@ def _notices(found: Any) -> tuple[Notice, ...]:
 def _curves(found: Any) -> Figure:
     lines, unit = [], found.truth[0].geometry.unit
     # As far as the primary needs for nearly all: what a baseline does far off is no question.
-    last = found.proof.scores.get("percentile_95_error")
-    reach = max(4.0, 2.0 * last.value) if last is not None and np.isfinite(last.value) else 4.0
+    last = found.proof.scores["percentile_95_error"].value if found.cohort.task == "landmarks" else 0.0
+    reach = max(4.0, 2.0 * last) if np.isfinite(last) else 4.0
     for name in (found.primary, *[n for n in found.proofs if n != found.primary]):
         curve = curve_of(found.proofs[name], found.truth, found.names, reach)
         lines.append((name, curve.false_positives, curve.sensitivity) if isinstance(curve, Froc) else (name, *curve))
