@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test check lint types imports format docs gallery bench figures fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions train-peers clean
+.PHONY: help demo test check lint types imports format docs gallery bench figures fuzz faults train-lungfields train-nuclei train-cord train-landmarks train-lesions train-sarcoma train-peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,7 +95,7 @@ figures: $(VENV)/.test ## score the ready-made segmenters over whole sets of sha
 		|| echo "$$peer could not be installed: its rows will say so"; done
 	@touch $@
 
-train-lungfields train-nuclei train-cord train-landmarks train-lesions: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
+train-lungfields train-nuclei train-cord train-landmarks train-lesions train-sarcoma: train-%: $(VENV)/.test ## train and score on shared data, kept in .train (hours); SEEDS="0 1 2"
 	@$(BIN)/python -m benchmarks.train.$* --seeds $(or $(SEEDS),0)
 
 train-peers: .venvs/bench/.ready ## train beside nnU-Net and MONAI with equal CPU seconds, kept in .train/peers; BUDGET=120 SETS="lungfields nuclei"

@@ -37,7 +37,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     folder = data_folder("nuclei")
     rows = list(csv.DictReader((folder / "labels.csv").open()))
-    images = [_ready(iso.read(folder / "images" / r["file"])) for r in rows]
+    images = [ready(iso.read(folder / "images" / r["file"])) for r in rows]
     instances = [np.asarray(iso.read(folder / "labels" / r["file"]).array) for r in rows]
     stains = [r["stain"] for r in rows]
     masks = [LabelMap(n > 0, ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, images, strict=True)]
@@ -62,7 +62,7 @@ def main() -> None:
         print(line(f"{name}: F1 of instances at IoU 0.5", [e[2] for e in entries], [e[0] for e in entries]))
 
 
-def _ready(image: iso.Image) -> iso.Image:
+def ready(image: iso.Image) -> iso.Image:
     """Return an image of one channel from 0 to 1 in which nuclei are bright, whatever the stain: brightness, or how much hematoxylin."""
     array = np.asarray(image.array, np.float32)
     if "c" in image.dims:

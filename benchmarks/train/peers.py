@@ -215,14 +215,13 @@ def _lungfields(folder: Path) -> tuple[int, ...]:
 
 
 def _nuclei(folder: Path) -> tuple[int, ...]:
-    """Write the nuclei as cases: inside and edge of each, three channels."""
-    from benchmarks.train.nuclei import _classes
+    """Write the nuclei as cases: the foreground, one channel in which they are bright."""
+    from benchmarks.train.nuclei import ready
 
     data = data_folder("nuclei")
     rows = list(csv.DictReader((data / "labels.csv").open()))
-    images = [np.asarray(iso.read(data / "images" / r["file"]).array) for r in rows]
-    images = [i if i.ndim == 3 else np.repeat(i[None], 3, axis=0) for i in images]
-    truths = [_classes(np.asarray(iso.read(data / "labels" / r["file"]).array)) for r in rows]
+    images = [np.asarray(ready(iso.read(data / "images" / r["file"])).array) for r in rows]
+    truths = [(np.asarray(iso.read(data / "labels" / r["file"]).array) > 0).astype(np.uint8) for r in rows]
     _write(folder, images, truths, [r["stain"] for r in rows])
     return (0, 1)
 

@@ -17,6 +17,7 @@ from isocenter.learn.package.fingerprint import case_digest, fingerprint_of
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.package.reading import Training, write_package
+from isocenter.learn.package.validate import Validation
 from isocenter.learn.prove import prove
 from isocenter.learn.recipe import Recipe, Table
 from isocenter.ops.classify.package import Package as Step
@@ -108,6 +109,7 @@ def test_training_cases_are_refused(tmp_path: Path) -> None:
 def test_numbers_are_judged_too(tmp_path: Path) -> None:
     packaged(tmp_path / "a.isocenter", "logistic", ())
     result = job.validate_on(tmp_path / "a.isocenter", table(tmp_path / "labels.csv", classes=()), tmp_path / "out", draws=60)
+    assert isinstance(result.found, Validation)
     assert result.found.scores["mae"].value < 1.0 and result.found.calibration == ()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import isocenter as iso
@@ -106,7 +107,7 @@ def test_what_cannot_be_used_is_set_aside_with_its_reason(tmp_path: Path) -> Non
 
 
 def test_more_cases_than_memory_is_said_before_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: type("Free", (), {"available": 10_000}))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Free", (), {"available": 10_000}))
     with pytest.raises(BudgetError, match="The first 2 of 4 cases of 'in' would take"):
         load_cases(cohort_of(discs(tmp_path / "in", 4)))
 

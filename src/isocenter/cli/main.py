@@ -81,7 +81,9 @@ def run(
         typer.Option(help="Most minutes that networks may be trained, counted on a nominal machine; 0: none.", min=0.0),
     ] = None,
     model: Annotated[Path | None, typer.Option("--model", help="A model package: predict every case by it.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="With --model: a map beside each prediction of where it looked.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --model: a map beside each prediction of where it looked.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Run a study: folder in, checked result folder out. With --labels: learn, prove, and leave a model."""

@@ -117,7 +117,9 @@ def _words(package: Any, value: Prediction, called: str) -> str:
         if package.threshold is not None:
             parts.append(f"From a probability of {package.threshold:.3g} on a case is called '{package.classes[1]}'.")
         shown = [
-            _figure(name, package.scores[name]) for name in ("auc_roc", "balanced_accuracy", "mae", "c_index") if name in package.scores
+            _figure(name, package.scores[name])
+            for name in ("auc_roc", "balanced_accuracy", "mae", "c_index")
+            if name in package.scores
         ]
         if shown:
             parts.append(f"In its own cohort it reached {', '.join(shown)}; elsewhere it may be worse.")

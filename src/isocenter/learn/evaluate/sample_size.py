@@ -164,7 +164,9 @@ def survival_size(n: int, events: int, parameters: int, concordance: float = 0.7
     Epidemiology 48 (1995) 1503-1510.
     """
     if n < 2 or not 0 < events <= n:
-        raise ParameterError(f"A survival study of {n} patients with {events} events: expected two patients and an event or more.")
+        raise ParameterError(
+            f"A survival study of {n} patients with {events} events: expected two patients and an event or more."
+        )
     interval = auc_interval(concordance, events, max(n - events, events // 2, 1))
     half = (interval[1] - interval[0]) / 2 if interval else float("nan")
     detectable = float((1.959963984540054 + stats.norm.ppf(0.8)) * half / 1.959963984540054)

@@ -52,9 +52,7 @@ def forecast(
     return found, place
 
 
-def kept(
-    names: Sequence[str], cache: Path | None, keys: Callable[[int], Any], make: Callable[[int], Prepared]
-) -> list[Case]:
+def kept(names: Sequence[str], cache: Path | None, keys: Callable[[int], Any], make: Callable[[int], Prepared]) -> list[Case]:
     """Return the prepared cases.
 
     Parameters

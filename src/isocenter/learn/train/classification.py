@@ -205,7 +205,9 @@ def train_prepared(
     usual = replace(USUAL, angle=USUAL.angle / 2, scale=USUAL.scale / 2, mirror=tuple(mirror), strength=augment)
     steps = max(-(-len(learning) // batch), 1)
     recipe = Recipe(tuple(size), batch, augment=usual, seed=seed, steps=steps)
-    _, place = cases.forecast(recipe, channels, 4 * data[0].size * len(data), workers, cache, None if folder is None else Path(folder))
+    _, place = cases.forecast(
+        recipe, channels, 4 * data[0].size * len(data), workers, cache, None if folder is None else Path(folder)
+    )
     kept = cases.kept(names, place, lambda k: digest_array(data[k]), lambda k: (data[k], None))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

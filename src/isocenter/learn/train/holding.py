@@ -55,7 +55,9 @@ def held_out(
     strata = np.zeros(count, np.int64) if classes is None else classes
     for k in np.unique(strata):
         members = np.flatnonzero(strata == k)
-        found += [int(m) for m in generator.permutation(members)[: min(int(np.ceil(validation * len(members))), len(members) - 1)]]
+        found += [
+            int(m) for m in generator.permutation(members)[: min(int(np.ceil(validation * len(members))), len(members) - 1)]
+        ]
     return sorted(found)
 
 
@@ -74,9 +76,7 @@ def _given(validation: Sequence[int], count: int, groups: Sequence[str] | None) 
     return held
 
 
-def _whole_patients(
-    validation: float, groups: Sequence[str], classes: npt.NDArray[np.int64] | None, seed: int
-) -> list[int]:
+def _whole_patients(validation: float, groups: Sequence[str], classes: npt.NDArray[np.int64] | None, seed: int) -> list[int]:
     _, group = np.unique([str(g) for g in groups], return_inverse=True)
     group = group.reshape(-1).astype(np.intp)
     if not validation or group.max() == 0:
