@@ -16,7 +16,7 @@ from isocenter.jobs.learn import Learned, LearnOptions, learn
 from isocenter.jobs.verify import verify
 from isocenter.learn.package.models import restore, take_apart
 from isocenter.learn.package.reading import read_package
-from tests.learn.test_survival_study import cohort
+from tests.learn.test_study_survival import cohort
 
 
 def written(folder: Path, n: int = 60, seed: int = 0) -> Path:

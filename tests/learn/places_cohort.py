@@ -11,7 +11,7 @@ import numpy as np
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.io import door
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.testing.phantoms.ultrasound import ultrasound
 
 Kind = Literal["points", "boxes"]

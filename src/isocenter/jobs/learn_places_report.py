@@ -18,8 +18,8 @@ from isocenter.jobs.learn_places_words import (
 )
 from isocenter.jobs.learn_report import leakage_blocks
 from isocenter.learn.evaluate.detection import Froc
-from isocenter.learn.place_model import judged_findings
-from isocenter.learn.score_places import curve_of, landmark_errors, losses
+from isocenter.learn.places.model import judged_findings
+from isocenter.learn.places.scores import curve_of, landmark_errors, losses
 from isocenter.view import curves
 from isocenter.view.places import FOUND, TRUE, Marks, marked
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table

@@ -19,7 +19,7 @@ from isocenter.jobs.learn_survival_report import (
 )
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.study import StudyOptions
-from isocenter.learn.survival_study import PRIMARY, SurvivalStudy, survival_study
+from isocenter.learn.study_survival import PRIMARY, SurvivalStudy, study_survival
 
 __all__ = ["learn_survival"]
 
@@ -54,7 +54,7 @@ def learn_survival(
     chosen = StudyOptions(
         folds=options.folds, seed=options.seed, harmonise=options.harmonise, accept_leak=options.accept_leak, primary=PRIMARY
     )
-    found = survival_study(cohort, chosen, progress)
+    found = study_survival(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
     facts = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}

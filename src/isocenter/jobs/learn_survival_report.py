@@ -8,7 +8,7 @@ from isocenter._version import __version__
 from isocenter.jobs.learn_report import leakage_blocks
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist
 from isocenter.learn.evaluate.survival import kaplan_meier
-from isocenter.learn.survival_study import CLINICAL, NOTHING, PRIMARY, SurvivalStudy
+from isocenter.learn.study_survival import CLINICAL, NOTHING, PRIMARY, SurvivalStudy
 from isocenter.view import curves
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
 from isocenter.view.survival import Curve, survival_picture

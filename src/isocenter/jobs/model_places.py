@@ -12,8 +12,8 @@ from isocenter.io import atomic, table
 from isocenter.jobs.learn_places_words import place_score_words, spread
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_places import PlacedCase, PlaceValidation
-from isocenter.learn.place_model import judged_findings
-from isocenter.learn.score_places import landmark_errors
+from isocenter.learn.places.model import judged_findings
+from isocenter.learn.places.scores import landmark_errors
 from isocenter.view.places import FOUND, TRUE, Marks, marked
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Report, Section, Table
 

@@ -30,7 +30,7 @@ def _found(study: Study, pipeline: Pipeline) -> list[tuple[str, Any, Image, Any]
         image = study.slots.get(step.inputs[0] if step.inputs else "image")
         if not isinstance(value, Points | Boxes) or not isinstance(image, Image):
             continue
-        from isocenter.learn.places import boxes_of, points_of
+        from isocenter.learn.places.places import boxes_of, points_of
 
         places = points_of(value, image.geometry) if isinstance(value, Points) else boxes_of(value, image.geometry)
         package = models.model(str(step.parameters["package"]), str(step.parameters["sha256"]))

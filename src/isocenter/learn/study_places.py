@@ -19,10 +19,10 @@ from isocenter.learn.evaluate.compare import Difference
 from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.leakage.report import LeakageReport
 from isocenter.learn.leakage.scan import scan
-from isocenter.learn.place_baselines import fit_blobs, fit_mean_place, fit_template
-from isocenter.learn.place_model import PlaceModel, fitted_around
-from isocenter.learn.places import Places
-from isocenter.learn.score_places import PlaceProof, difference, proof_of, scored
+from isocenter.learn.places.baselines import fit_blobs, fit_mean_place, fit_template
+from isocenter.learn.places.model import PlaceModel, fitted_around
+from isocenter.learn.places.places import Places
+from isocenter.learn.places.scores import PlaceProof, difference, proof_of, scored
 from isocenter.learn.splits import Splits, check_disjoint, kfold, leave_one_site_out
 from isocenter.learn.train.frames import check_alike
 

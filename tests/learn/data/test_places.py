@@ -12,7 +12,7 @@ from isocenter.core.errors import ContentError, FormatError, MissingInputError, 
 from isocenter.core.geometry import Geometry
 from isocenter.learn.data.labels import infer_task
 from isocenter.learn.data.places import read_places
-from isocenter.learn.places import Kind, Places, boxes_of, points_of
+from isocenter.learn.places.places import Kind, Places, boxes_of, points_of
 
 PICTURE = Geometry.pixels((20, 30))
 SLICE = Geometry.regular((20, 30), (2.0, 0.5), (10.0, 20.0, 30.0))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from isocenter.core.errors import ContentError, ParameterError
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.learn.train.detection import read_detector, train_detector
 from isocenter.learn.train.landmarks import read_landmarks, train_landmarks
 from isocenter.learn.train.place_batches import PlaceBatches, moved_boxes, moved_points

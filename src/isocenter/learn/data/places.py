@@ -32,7 +32,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.text import plain
 from isocenter.io.rows import LARGEST, rows_of
 from isocenter.learn.data.labels import number
-from isocenter.learn.places import Kind, Places
+from isocenter.learn.places.places import Kind, Places
 
 __all__ = ["read_places"]
 

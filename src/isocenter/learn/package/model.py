@@ -19,7 +19,7 @@ from isocenter.core.study import Study
 from isocenter.learn.package import selftest
 from isocenter.learn.package.fingerprint import unlike_image, unlike_row
 from isocenter.learn.package.models import TableModel
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.plan import plan
 from isocenter.pipeline.run import execute

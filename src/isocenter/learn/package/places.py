@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from isocenter.core.errors import FormatError, IsocenterError
 from isocenter.core.extras import require
-from isocenter.learn.place_baselines import Blobs, MeanPlace, Template
-from isocenter.learn.place_model import PlaceModel
+from isocenter.learn.places.baselines import Blobs, MeanPlace, Template
+from isocenter.learn.places.model import PlaceModel
 
 __all__ = ["KINDS", "restore", "take_apart", "task_of", "words_of"]
 

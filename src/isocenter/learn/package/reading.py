@@ -25,7 +25,7 @@ from isocenter.learn.package.fingerprint import check_fingerprint
 from isocenter.learn.package.model import MODEL_STEPS, Package
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.package.pixels import PixelSegmenter
-from isocenter.learn.place_model import PlaceModel
+from isocenter.learn.places.model import PlaceModel
 from isocenter.pipeline import yaml
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.spec import load

@@ -16,8 +16,8 @@ from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.places import read_places
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate import Compared, compared, refuse_training
-from isocenter.learn.places import Places, boxes_of, points_of
-from isocenter.learn.score_places import scored
+from isocenter.learn.places.places import Places, boxes_of, points_of
+from isocenter.learn.places.scores import scored
 
 __all__ = ["PlaceValidation", "PlacedCase", "validate_places"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from isocenter import nets
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.frames import check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History

@@ -13,7 +13,7 @@ import numpy as np
 from isocenter.core.errors import ContentError, SpecError
 from isocenter.core.image import Image
 from isocenter.io.atomic import write_bytes
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.frames import spacing_for

@@ -13,8 +13,8 @@ from isocenter.kernels.bootstrap import mean_interval, proportion_interval, wide
 from isocenter.learn.evaluate.compare import Difference, compare_paired
 from isocenter.learn.evaluate.detection import Froc, evaluate_detection, froc, weighted_cpm
 from isocenter.learn.evaluate.landmarks import evaluate_landmarks, success_curve
-from isocenter.learn.place_model import PlaceModel, judged_findings
-from isocenter.learn.places import Places
+from isocenter.learn.places.model import PlaceModel, judged_findings
+from isocenter.learn.places.places import Places
 
 __all__ = ["PlaceProof", "curve_of", "difference", "landmark_errors", "losses", "proof_of", "scored"]
 

@@ -27,7 +27,7 @@ from isocenter.learn.shortcut import blind_table
 from isocenter.learn.splits import Splits, kfold, leave_one_site_out
 from isocenter.learn.study import StudyOptions
 
-__all__ = ["CLINICAL", "NOTHING", "PRIMARY", "SurvivalProof", "SurvivalStudy", "prove_risk", "survival_study"]
+__all__ = ["CLINICAL", "NOTHING", "PRIMARY", "SurvivalProof", "SurvivalStudy", "prove_risk", "study_survival"]
 
 FloatArray = npt.NDArray[np.float64]
 Say = Callable[[str, int, int], None]
@@ -193,7 +193,7 @@ def prove_risk(
     learner
         ``none`` or ``cox``.
     harmonise, seed, draws
-        As for `survival_study`.
+        As for `study_survival`.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def prove_risk(
     return SurvivalProof(tested, risk[tested], high[tested], chance[tested], fold[tested], tuple(models), scores, p)
 
 
-def survival_study(
+def study_survival(
     cohort: Cohort, options: StudyOptions | None = None, say: Say | None = None, draws: int = 1000
 ) -> SurvivalStudy:
     """Prove what can be predicted of the time to an event, without flattering.

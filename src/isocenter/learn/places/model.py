@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.core.image import Image
 from isocenter.learn.evaluate.detection import ImageFindings, findings_of, froc
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 
 __all__ = ["Finder", "PlaceModel", "fitted_around", "judged_findings"]
 

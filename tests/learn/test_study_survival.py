@@ -17,7 +17,7 @@ from isocenter.learn.evaluate.survival_scores import brier_parts, judge_survival
 from isocenter.learn.hazard import Baseline, fit_baseline, fit_risk, fit_risk_inside, fit_wide
 from isocenter.learn.recipe import Table
 from isocenter.learn.study import StudyOptions
-from isocenter.learn.survival_study import SurvivalStudy, prove_risk, survival_study
+from isocenter.learn.study_survival import SurvivalStudy, prove_risk, study_survival
 
 RATIO = 2.0
 FAST = StudyOptions(folds=3)
@@ -42,7 +42,7 @@ def cohort(n: int = 90, ratio: float = RATIO, seed: int = 0, shuffled: bool = Fa
 
 @pytest.fixture(scope="module")
 def done() -> SurvivalStudy:
-    return survival_study(cohort(), FAST, draws=200)
+    return study_survival(cohort(), FAST, draws=200)
 
 
 def test_a_known_hazard_ratio_is_recovered_within_its_interval(done: SurvivalStudy) -> None:
@@ -74,12 +74,12 @@ def test_the_proof_is_of_held_out_cases_beside_no_information(done: SurvivalStud
 
 def test_shuffled_times_give_an_interval_that_holds_one_half() -> None:
     for seed in (1, 2):
-        score = survival_study(cohort(60, seed=seed, shuffled=True), FAST, draws=200).proof.scores["c_index"]
+        score = study_survival(cohort(60, seed=seed, shuffled=True), FAST, draws=200).proof.scores["c_index"]
         assert score.interval is not None and score.interval[0] < 0.5 < score.interval[1]
 
 
 def test_it_repeats(done: SurvivalStudy) -> None:
-    again = survival_study(cohort(), FAST, draws=200)
+    again = study_survival(cohort(), FAST, draws=200)
     np.testing.assert_array_equal(again.proof.risk, done.proof.risk)
     assert again.proof.scores["c_index"].interval == done.proof.scores["c_index"].interval
 
@@ -100,8 +100,8 @@ def test_the_clinical_columns_stand_beside_images(monkeypatch: pytest.MonkeyPatc
         return Image(array.astype(np.float32), ("y", "x"), Geometry.regular((16, 16)))
 
     monkeypatch.setattr(Cohort, "image", image)
-    monkeypatch.setattr("isocenter.learn.survival_study.scan", lambda *a, **k: type("R", (), {"require": lambda self: None})())
-    found = survival_study(pictures, replace(FAST, folds=2), draws=50)
+    monkeypatch.setattr("isocenter.learn.study_survival.scan", lambda *a, **k: type("R", (), {"require": lambda self: None})())
+    found = study_survival(pictures, replace(FAST, folds=2), draws=50)
     assert list(found.proofs) == ["none", "clinical", "cox"] and set(found.differences) == {"none", "clinical"}
     assert found.hazards is not None and list(found.hazards) == ["age"]
     assert found.size.events_per_parameter < 1 and "expect the score to fall" in found.size.sentences[1]
@@ -149,10 +149,10 @@ def test_what_cannot_be_learned_is_refused() -> None:
         tuple(replace(s, values={**s.values, "event": float(k < 3)}) for k, s in enumerate(few.samples)), "survival", "q"
     )
     with pytest.raises(ContentError, match="3 events among 30 cases"):
-        survival_study(quiet, FAST)
+        study_survival(quiet, FAST)
     blank = Cohort(tuple(replace(s, label=0.0) for s in few.samples), "survival", "blank")
     with pytest.raises(ContentError, match="not above 0"):
-        survival_study(blank, FAST)
+        study_survival(blank, FAST)
     table = Table(few.matrix(["marker"]), few.labels, few.groups, few.sites, ("marker",))
     event = few.matrix(["event"])[:, 0] > 0
     with pytest.raises(ContentError, match="trained on"):

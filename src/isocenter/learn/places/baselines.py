@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.core.image import Image
 from isocenter.learn.evaluate.detection import findings_of, weighted_cpm
-from isocenter.learn.places import Places
+from isocenter.learn.places.places import Places
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.frames import framed, spacing_for
 
