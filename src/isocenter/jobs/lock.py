@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from isocenter.core.errors import BusyError, WriteError
+from isocenter.io import atomic
 
 __all__ = ["STATE", "Lock"]
 
@@ -17,6 +18,9 @@ STATE = ".isocenter"
 
 class Lock:
     """Holds an output folder for the time of a run; released by the system even if the process is killed.
+
+    Who gets it removes the temporary files that a killed run left there, and again at the end: a process of that run may have outlived
+    it for a moment.
 
     Raises
     ------
@@ -46,9 +50,11 @@ class Lock:
             where = self.path.parent.parent
             raise BusyError(f"Another run holds the output folder '{where}': wait for it to end, or give another -o.") from None
         self._handle = handle
+        atomic.sweep(self.path.parent.parent)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._handle is not None:
+            atomic.sweep(self.path.parent.parent)
             os.close(self._handle)
             self._handle = None
