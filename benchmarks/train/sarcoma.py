@@ -28,7 +28,7 @@ PATIENTS = ("STS_002", "STS_003")
 
 
 def main() -> None:
-    options = arguments("sarcoma", epochs=30)
+    options = arguments("sarcoma", epochs=15)
     torch.set_num_threads(options.threads)
     cases = [_case(name) for name in PATIENTS]
     rows = []
