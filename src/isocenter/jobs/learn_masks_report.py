@@ -11,6 +11,7 @@ from isocenter.core.labels import LabelMap, Segment
 from isocenter.jobs.learn_masks_tables import worst_masks
 from isocenter.jobs.learn_masks_words import MODELS, NAMES, mask_checklist, mask_findings, mask_methods, mask_words
 from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.learn.masks.judge import FIRST
 from isocenter.view import curves
 from isocenter.view.montage import montage
@@ -40,7 +41,7 @@ def mask_report(found: Any, package: str) -> Report:
         Section("Models", _models(found)),
         Section("The worst held-out cases", _worst(found)),
         Section("Leakage scan", leakage_blocks(found)),
-        *_apart(found),
+        *subgroup_section(found, "dice", "Dice"),
         *_growth(found),
         Section("Every held-out case", (_cases(found),)),
         Section("Cohort", _cohort(found)),
@@ -146,18 +147,6 @@ def _worst(found: Any) -> tuple[Any, ...]:
             Figure(outlines(cases.images[k], cases.masks[k], proof.predicted[j], words), f"{words}; true and predicted.")
         )
     return tuple(blocks)
-
-
-def _apart(found: Any) -> list[Section]:
-    if not found.subgroups:
-        return []
-    rows = []
-    for g in found.subgroups:
-        s = None if g.scores is None else g.scores["dice"]
-        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
-        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
-    columns = ("Attribute", "Value", "Cases", "Patients", "Dice", "95 % interval", "Note")
-    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
 
 
 def _growth(found: Any) -> list[Section]:

@@ -11,6 +11,7 @@ from isocenter.core.provenance import digest_json
 from isocenter.jobs.learn_places_report import places_report, worst_places
 from isocenter.jobs.learn_places_words import places_latex, places_methods
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
+from isocenter.jobs.learn_rows import comparisons, splits_and_findings, subgroup_tables
 
 __all__ = ["DEFAULT_MINUTES", "learn_places", "places_package", "places_tables"]
 
@@ -73,19 +74,6 @@ def places_tables(found: Any) -> list[Made]:
     found
         The study.
     """
-    head, leaks = found.leakage.to_table()
-    samples = found.cohort.samples
-    parts = [
-        (k + 1, part, samples[i].identifier, samples[i].patient)
-        for k, fold in enumerate(found.splits.folds)
-        for part, indices in fold.parts.items()
-        for i in indices
-    ]
-    compared = [
-        (found.primary, name, d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
-        for name, d in found.differences.items()
-    ]
-    columns = ("model", "against", "score", "difference", "low_95", "high_95", "p", "n", "method")
     worst = [(case, loss, text) for case, loss, text, _ in worst_places(found)]
     made: list[Made] = [
         (
@@ -95,20 +83,11 @@ def places_tables(found: Any) -> list[Made]:
             _scores(found),
         ),
         _predictions(found),
-        ("comparisons.csv", "differences between models", columns, compared),
-        ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), parts),
-        ("leakage.csv", "what the leakage scan found", head, leaks),
-        ("set_aside.csv", "cases that were not used", ("case", "reason"), list(found.aside)),
+        comparisons(found),
+        *splits_and_findings(found),
         ("worst_cases.csv", "the ten worst held-out cases", ("case", "loss", "what"), worst),
+        *subgroup_tables(found),
     ]
-    subgroups = [
-        (g.attribute, g.value, g.n, g.patients, name, s.value, *(s.interval or (None, None)), g.note)
-        for g in found.subgroups
-        for name, s in (g.scores or {}).items()
-    ]
-    if subgroups:
-        columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
-        made.append(("subgroups.csv", "scores of each subgroup", columns, subgroups))
     history = getattr(found.final.finder, "history", None)
     if history is not None:
         curves = history.columns()

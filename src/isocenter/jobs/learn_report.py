@@ -9,6 +9,7 @@ import numpy as np
 from isocenter._version import __version__
 from isocenter.core.errors import InputError
 from isocenter.jobs.learn_deep import deep_section
+from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import checklist, findings, methods, score_words
 from isocenter.learn.evaluate.calibration import reliability
 from isocenter.learn.evaluate.ranking import roc_curve
@@ -74,7 +75,7 @@ def learn_report(found: Any, package: str) -> Report:
         Section("Models", _models(found)),
         Section("Calibration" if found.table.classes else "Agreement", _calibration(found)),
         Section("Leakage scan", leakage_blocks(found)),
-        *_apart(found),
+        *subgroup_section(found, found.score_name, score_words(found.score_name)),
         *deep_section(found),
         *_growth(found),
         Section("The worst held-out cases", _worst(found)),
@@ -212,19 +213,6 @@ def leakage_blocks(found: Any) -> tuple[Any, ...]:
         )
     head, rows = found.leakage.to_table()
     return (Table(tuple(h.capitalize() for h in head), tuple(rows)),)
-
-
-def _apart(found: Any) -> list[Section]:
-    if not found.subgroups:
-        return []
-    name = found.score_name
-    rows = []
-    for g in found.subgroups:
-        s = None if g.scores is None or name not in g.scores else g.scores[name]
-        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
-        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
-    columns = ("Attribute", "Value", "Cases", "Patients", score_words(name), "95 % interval", "Note")
-    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
 
 
 def _growth(found: Any) -> list[Section]:

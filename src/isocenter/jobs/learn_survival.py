@@ -10,6 +10,7 @@ from isocenter.core.errors import ParameterError
 from isocenter.core.provenance import digest_json
 from isocenter.jobs.learn import LearnOptions
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
+from isocenter.jobs.learn_rows import comparisons, scores_table, splits_and_findings, subgroup_tables
 from isocenter.jobs.learn_survival_report import (
     NAMES,
     survival_latex,
@@ -77,13 +78,9 @@ def learn_survival(
 
 
 def _tables(found: SurvivalStudy) -> list[Made]:
-    head, leaks = found.leakage.to_table()
-    proofs = [*found.proofs.items(), *([(f"{found.primary}, sites held out", found.away)] if found.away is not None else [])]
-    scores: list[tuple[Any, ...]] = [
-        (NAMES.get(name, name), key, s.value, *(s.interval or (None, None)), s.unit, s.n)
-        for name, proof in proofs
-        for key, s in proof.scores.items()
-    ]
+    proofs = [(NAMES.get(name, name), proof) for name, proof in found.proofs.items()]
+    if found.away is not None:
+        proofs.append((f"{found.primary}, sites held out", found.away))
     samples, proof = found.cohort.samples, found.proof
     predicted: list[tuple[Any, ...]] = [
         (
@@ -92,41 +89,20 @@ def _tables(found: SurvivalStudy) -> list[Made]:
         )
         for j, k in enumerate(proof.tested)
     ]  # fmt: skip
-    parts: list[tuple[Any, ...]] = [
-        (k + 1, part, samples[i].identifier, samples[i].patient)
-        for k, fold in enumerate(found.splits.folds)
-        for part, indices in fold.parts.items()
-        for i in indices
-    ]
-    compared: list[tuple[Any, ...]] = [
-        (NAMES[found.primary], NAMES[n], d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
-        for n, d in found.differences.items()
-    ]
     thirds: list[tuple[Any, ...]] = [(found.median, *row) for row in found.calibration]
     made: list[Made] = [
-        ("scores.csv", "scores with intervals", ("model", "score", "value", "low_95", "high_95", "unit", "n"), scores),
+        scores_table(proofs),
         ("predictions.csv", "held-out risks", ("case", "patient", "site", "fold", "time", "event", "log_relative_hazard", "group",
          "chance_without_event_at_median"), predicted),
-        ("comparisons.csv", "differences between models", ("model", "against", "score", "difference", "low_95", "high_95", "p", "n",
-         "method"), compared),
+        comparisons(found, lambda name: NAMES[name]),
         ("calibration.csv", "calibration at the median time", ("time", "predicted", "observed", "low_95", "high_95", "n"), thirds),
-        ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), parts),
-        ("leakage.csv", "what the leakage scan found", head, leaks),
-        ("set_aside.csv", "cases that were not used", ("case", "reason"), list(found.aside)),
+        *splits_and_findings(found),
         ("worst_cases.csv", "events of the lowest risk", ("case", "time", "share_of_higher_risk"), list(worst_risks(found))),
     ]  # fmt: skip
     if found.hazards is not None:
         ratios: list[tuple[Any, ...]] = [(n, s.value, *(s.interval or (None, None)), s.n) for n, s in found.hazards.items()]
         made.append(("hazard_ratios.csv", "hazard ratios", ("column", "hazard_ratio", "low_95", "high_95", "n"), ratios))
-    rows: list[tuple[Any, ...]] = [
-        (g.attribute, g.value, g.n, g.patients, name, s.value, *(s.interval or (None, None)), g.note)
-        for g in found.subgroups
-        for name, s in (g.scores or {}).items()
-    ]
-    if rows:
-        columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
-        made.append(("subgroups.csv", "scores of each subgroup", columns, rows))
-    return made
+    return [*made, *subgroup_tables(found)]
 
 
 def _package(found: SurvivalStudy, path: Path) -> Path:

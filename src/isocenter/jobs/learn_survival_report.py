@@ -6,6 +6,7 @@ import numpy as np
 
 from isocenter._version import __version__
 from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist
 from isocenter.learn.evaluate.survival import kaplan_meier
 from isocenter.learn.study_survival import CLINICAL, NOTHING, PRIMARY, SurvivalStudy
@@ -133,7 +134,7 @@ def survival_report(found: SurvivalStudy, package: str) -> Report:
         Section("Calibration", _calibration(found)),
         *_hazards(found),
         Section("Leakage scan", leakage_blocks(found)),
-        *_apart(found),
+        *subgroup_section(found, "c_index", "C-index"),
         Section("Events that it was least prepared for", (Table(("Case", "Time", "Share at risk with a higher risk"), worst_risks(found)),)),
         Section("Cases", _cases(found)),
         Section("Methods", (Paragraph(survival_methods(found)), Paragraph(use))),
@@ -230,18 +231,6 @@ def _hazards(found: SurvivalStudy) -> list[Section]:
     )
     caption = "For one unit more, all cases, without penalty: a description of this cohort, not a proof"
     return [Section("Hazard ratios", (Table(("Column", "Hazard ratio", "95 % interval"), rows, caption),))]
-
-
-def _apart(found: SurvivalStudy) -> list[Section]:
-    if not found.subgroups:
-        return []
-    rows = []
-    for g in found.subgroups:
-        s = None if g.scores is None else g.scores["c_index"]
-        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
-        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
-    columns = ("Attribute", "Value", "Cases", "Patients", "C-index", "95 % interval", "Note")
-    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]
 
 
 def _cases(found: SurvivalStudy) -> tuple[Table | Paragraph, ...]:

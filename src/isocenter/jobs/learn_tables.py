@@ -7,6 +7,7 @@ from typing import Any
 from isocenter.jobs.learn_deep import deep_rows
 from isocenter.jobs.learn_report import worst_cases
 from isocenter.jobs.learn_results import Made
+from isocenter.jobs.learn_rows import comparisons, curve_tables, scores_table, splits_and_findings, subgroup_tables
 
 __all__ = ["tables_of"]
 
@@ -19,48 +20,18 @@ def tables_of(found: Any) -> list[Made]:
     found
         The study.
     """
-    head, leaks = found.leakage.to_table()
-    made: list[Made] = [
-        ("scores.csv", "scores with intervals", ("model", "score", "value", "low_95", "high_95", "unit", "n"), _scores(found)),
-        _predictions(found),
-        (
-            "comparisons.csv",
-            "differences between models",
-            ("model", "against", "score", "difference", "low_95", "high_95", "p", "n", "method"),
-            [
-                (found.primary, name, d.name, d.difference, *(d.interval or (None, None)), d.p, d.n, d.method)
-                for name, d in found.differences.items()
-            ]
-            + deep_rows(found),
-        ),
-        ("splits.csv", "who was in which part", ("fold", "part", "case", "patient"), _parts(found)),
-        ("leakage.csv", "what the leakage scan found", head, leaks),
-        ("set_aside.csv", "cases that were not used", ("case", "reason"), list(found.aside)),
-        ("worst_cases.csv", "the ten worst held-out predictions", ("case", "truth", "predicted", "loss"), worst_cases(found)),
-    ]
-    subgroups = [
-        (g.attribute, g.value, g.n, g.patients, name, s.value, *(s.interval or (None, None)), g.note)
-        for g in found.subgroups
-        for name, s in (g.scores or {}).items()
-    ]
-    if subgroups:
-        columns = ("attribute", "value", "cases", "patients", "score", "value_of_score", "low_95", "high_95", "note")
-        made.append(("subgroups.csv", "scores of each subgroup", columns, subgroups))
-    curve = [(n, name, s.value, *(s.interval or (None, None))) for n, one in found.curve for name, s in one.items()]
-    if curve:
-        heads = ("cases", "score", "value", "low_95", "high_95")
-        made.append(("learning_curve.csv", "scores by size of the training set", heads, curve))
-    return made
-
-
-def _scores(found: Any) -> list[tuple[Any, ...]]:
-    groups = list(found.proofs.items())
+    proofs = list(found.proofs.items())
     if found.away is not None:
-        groups.append((f"{found.primary}, sites held out", found.away))
+        proofs.append((f"{found.primary}, sites held out", found.away))
+    worst = ("worst_cases.csv", "the ten worst held-out predictions", ("case", "truth", "predicted", "loss"), worst_cases(found))
     return [
-        (learner, name, s.value, *(s.interval or (None, None)), s.unit, s.n)
-        for learner, proof in groups
-        for name, s in proof.scores.items()
+        scores_table(proofs),
+        _predictions(found),
+        comparisons(found, further=deep_rows(found)),
+        *splits_and_findings(found),
+        worst,
+        *subgroup_tables(found),
+        *curve_tables(found),
     ]
 
 
@@ -73,13 +44,3 @@ def _predictions(found: Any) -> Made:
         rows.append((samples[k].identifier, samples[k].patient, found.table.sites[k], int(proof.fold[j]) + 1, truth, *own))
     heads = ("called", *(f"probability of {c}" for c in classes)) if classes else ("predicted",)
     return "predictions.csv", "held-out predictions", ("case", "patient", "site", "fold", "truth", *heads), rows
-
-
-def _parts(found: Any) -> list[tuple[Any, ...]]:
-    samples = found.cohort.samples
-    return [
-        (k + 1, part, samples[i].identifier, samples[i].patient)
-        for k, fold in enumerate(found.splits.folds)
-        for part, indices in fold.parts.items()
-        for i in indices
-    ]
