@@ -13,7 +13,7 @@ from isocenter.core.extras import require
 from isocenter.learn.places.baselines import Blobs, MeanPlace, Template
 from isocenter.learn.places.model import PlaceModel
 
-__all__ = ["KINDS", "restore", "take_apart", "task_of", "words_of"]
+__all__ = ["KINDS", "restore", "take_apart", "words_of"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -25,11 +25,6 @@ KINDS = {
     "blobs": "detection",
     "detector": "detection",
 }
-
-
-def task_of(kind: str) -> str | None:
-    """Return what a kind of model predicts, None where it is none of places."""
-    return KINDS.get(kind)
 
 
 def words_of(model: PlaceModel) -> str:

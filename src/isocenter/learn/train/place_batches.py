@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels.interpolate import sample_affine
-from isocenter.learn.train.augment import changed, placed
+from isocenter.learn.loading.augment import USUAL
 
 __all__ = ["PlaceBatches", "moved_boxes", "moved_points"]
 
@@ -75,11 +75,13 @@ class PlaceBatches:
 
     def _one(self, k: int, generator: np.random.Generator) -> tuple[Samples, FloatArray]:
         image = self.images[k]
-        centre = (np.array(image.shape[1:]) - 1.0) / 2.0
-        matrix = placed(centre, self.size, generator, self.augment, self.mirror, self.spacing)
+        augment = replace(USUAL, strength=self.augment, mirror=self.mirror)
+        placement = augment.placed(len(self.size), generator, self.spacing)
+        start = (np.array(image.shape[1:]) - np.array(self.size)) / 2.0
+        whole = placement.copied and not placement.mirror  # whole samples are copied, not mixed
+        matrix = placement.matrix((np.round(start) if whole else start).tolist(), self.size)
         moved = np.stack([sample_affine(c, matrix, self.size, "linear", 0.0) for c in image]).astype(np.float32, copy=False)
-        if self.augment:
-            moved = changed(moved, generator, self.augment)
+        moved = augment.changed(moved, generator)
         if self.labels is None:
             return moved, moved_points(self.places[k], matrix, self.size)
         boxes, kept = moved_boxes(self.places[k], matrix, self.size)
