@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.provenance import digest_json
 from isocenter.jobs.learn_masks_words import NAMES
+from isocenter.jobs.learn_origin import accepted_leak, origin
 from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
 from isocenter.learn.package.pixels import PixelSegmenter
-from isocenter.learn.package.reading import Training, write_package
+from isocenter.learn.package.reading import write_package
 
 __all__ = ["package_of_masks"]
 
@@ -27,30 +27,16 @@ def package_of_masks(found: Any, path: Path) -> Path:
     path
         The file.
     """
-    cohort, cases = found.cohort, found.cases
-    training = Training(
-        cohort.name,
-        len(cohort),
-        len(set(cohort.groups.tolist())),
-        tuple(sorted({s for s in cohort.sites.tolist() if s})),
-        cohort.digest,
-        digest_json(found.splits.to_json()),
-        found.splits.seed,
-        tuple(case_digest(image) for image in cases.images),
-    )
-    limits = [*found.size.sentences]
-    if found.leakage.accepted is not None:
-        limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
+    cases = found.cases
+    limits = [*found.size.sentences, *accepted_leak(found)]
     beaten = [name for name, d in found.differences.items() if not d.better]
     if beaten:
         limits.append(f"It was not shown to be better than the {' and the '.join(NAMES[n] for n in beaten)} of the same study.")
     write_package(
         path,
         _model(found),
-        name="model-" + cohort.digest.removeprefix("sha256:")[:8],
+        **origin(found, [case_digest(image) for image in cases.images]),
         fingerprint=fingerprint_of([image_facts(image) for image in cases.images]),
-        training=training,
-        scores=dict(found.proof.scores),
         plan=_plan(found),
         limits=limits,
     )

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.provenance import digest_json
 from isocenter.jobs.learn_places_report import places_report, worst_places
 from isocenter.jobs.learn_places_words import places_latex, places_methods
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
@@ -137,31 +136,18 @@ def places_package(found: Any, path: Path) -> Path:
     path
         The file.
     """
+    from isocenter.jobs.learn_origin import accepted_leak, origin
     from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
-    from isocenter.learn.package.reading import Training, write_package
+    from isocenter.learn.package.reading import write_package
 
-    cohort = found.cohort
-    images = [cohort.image(k) for k in range(len(cohort))]
-    training = Training(
-        cohort.name,
-        len(cohort),
-        len(set(cohort.groups.tolist())),
-        tuple(sorted({s for s in cohort.sites.tolist() if s})),
-        cohort.digest,
-        digest_json(found.splits.to_json()),
-        found.splits.seed,
-        tuple(case_digest(image) for image in images),
-    )
-    limits = [] if found.leakage.accepted is None else [f"A leakage finding was accepted: {found.leakage.accepted}"]
+    images = [found.cohort.image(k) for k in range(len(found.cohort))]
     write_package(
         path,
         found.final,
-        name="model-" + cohort.digest.removeprefix("sha256:")[:8],
+        **origin(found, [case_digest(image) for image in images]),
         fingerprint=fingerprint_of([image_facts(image) for image in images]),
-        training=training,
-        scores=dict(found.proof.scores),
         plan=found.plan,
         unit=images[0].geometry.unit,
-        limits=limits,
+        limits=accepted_leak(found),
     )
     return path

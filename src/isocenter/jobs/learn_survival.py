@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.core.errors import ParameterError
-from isocenter.core.provenance import digest_json
 from isocenter.jobs.learn import LearnOptions
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
 from isocenter.jobs.learn_rows import comparisons, scores_table, splits_and_findings, subgroup_tables
@@ -107,37 +106,22 @@ def _tables(found: SurvivalStudy) -> list[Made]:
 
 def _package(found: SurvivalStudy, path: Path) -> Path:
     """Write the risk model of all cases as a package, with what was proved in the folds."""
-    from isocenter.learn.package.fingerprint import case_digest, fingerprint_of, image_facts
+    from isocenter.jobs.learn_origin import accepted_leak, cases_of, origin
+    from isocenter.learn.package.fingerprint import fingerprint_of
     from isocenter.learn.package.models import TableModel
-    from isocenter.learn.package.reading import Training, write_package
+    from isocenter.learn.package.reading import write_package
 
-    table, cohort = found.table, found.cohort
-    of_images = not any(name != "event" for name in cohort.features)
-    facts, digests = [], []
-    for k in range(len(cohort)):
-        value: Any = cohort.image(k) if of_images else table.values[k]
-        digests.append(case_digest(value))
-        if of_images:
-            facts.append(image_facts(value))
-    sites = tuple(sorted({s for s in table.sites.tolist() if s}))
-    training = Training(
-        cohort.name, len(table), len(set(table.groups.tolist())), sites, cohort.digest, digest_json(found.splits.to_json()),
-        found.splits.seed, tuple(digests),
-    )  # fmt: skip
+    table, of_images = found.table, not any(name != "event" for name in found.cohort.features)
+    facts, digests = cases_of(found, of_images)
     final = found.final
     assert final.model is not None  # the primary is a Cox model
-    limits = [*found.size.sentences]
-    if found.leakage.accepted is not None:
-        limits.append(f"A leakage finding was accepted: {found.leakage.accepted}")
     write_package(
         path,
         TableModel((final.model,), table.names, "image" if of_images else "table", final.baseline),
-        name="risk-" + cohort.digest.removeprefix("sha256:")[:8],
+        **origin(found, digests, "risk"),
         fingerprint=fingerprint_of(facts, table.values, table.names),
-        training=training,
-        scores=dict(found.proof.scores),
         plan={"learner": found.primary, "settings": dict(final.model.settings), "harmonise": final.model.fitted.recipe.harmonise},
         unit="log relative hazard",
-        limits=limits,
+        limits=[*found.size.sentences, *accepted_leak(found)],
     )
     return path

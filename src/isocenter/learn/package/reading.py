@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import numpy.typing as npt
 from isocenter._version import __version__
 from isocenter.core.errors import FormatError, IsocenterError, ParameterError, SpecError, VerificationError
 from isocenter.core.extras import require
+from isocenter.core.provenance import digest_json
 from isocenter.core.results import Score
 from isocenter.io import atomic
 from isocenter.io.budget import Budget
+from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.package import models, pixels, places, selftest
 from isocenter.learn.package.archive import SUFFIX, pack, unpack
 from isocenter.learn.package.card import card_of
@@ -26,6 +28,7 @@ from isocenter.learn.package.model import MODEL_STEPS, Package
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.package.pixels import PixelSegmenter
 from isocenter.learn.places.model import PlaceModel
+from isocenter.learn.splits import Splits
 from isocenter.pipeline import yaml
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.spec import load
@@ -69,6 +72,28 @@ class Training:
     splits: str = ""
     seed: int = 0
     digests: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cohort: Cohort, splits: Splits, digests: Iterable[str]) -> Training:
+        """Return what is known of a model of all cases of a cohort.
+
+        Parameters
+        ----------
+        cohort, splits
+            The cases, and the divisions by which it was proved.
+        digests
+            Of each case (`fingerprint.case_digest`).
+        """
+        return cls(
+            cohort.name,
+            len(cohort),
+            len(set(cohort.groups.tolist())),
+            tuple(sorted({s for s in cohort.sites.tolist() if s})),
+            cohort.digest,
+            digest_json(splits.to_json()),
+            splits.seed,
+            tuple(digests),
+        )
 
 
 def write_package(
