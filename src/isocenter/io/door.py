@@ -169,28 +169,31 @@ def read_study(path: str | Path, repair: Repair | None = None) -> Study:
     return load_case(found[0])
 
 
-def read_labels(path: str | Path) -> LabelMap | MaskStack:
+def read_labels(path: str | Path, image: str | Path | None = None) -> LabelMap | MaskStack:
     """Read a segmentation.
 
     Parameters
     ----------
     path
         A label map or mask of any format (whole numbers; one that is no mask by its name is taken for one), a
-        DICOM SEG, or a folder with a structure set and the image that it was drawn on.
+        DICOM SEG, a structure set, or a folder with a structure set and the image that it was drawn on.
+    image
+        Where the image that it was drawn on lies: a DICOM SEG or structure set comes on its grid. A structure set needs it, a SEG
+        alone comes on the grid that its own frames span.
 
     Raises
     ------
     InputError
         If it cannot be read, holds no labels, or several of them.
     """
-    inventory = inspect(path, budget=_reading())
+    inventory = inspect(path, budget=_reading(), over=image)
     by_kind: dict[str, list[Item]] = {}
     for item in inventory.items:
         by_kind.setdefault(item.kind, []).append(item)
     if not by_kind.get("labels") and by_kind.get("contours"):
         raise ContentError(
             f"{terminal(inventory.path.name)}: holds structures drawn as contours, which need the grid of their image: "
-            "expected both in one folder; use read_study on it."
+            "expected both in one folder, or the image named beside it; use read_study on the folder."
         )
     item = _one(inventory, by_kind.get("labels") or by_kind.get("image", []), "segmentation", "read_study")
     source = item.paths[0]

@@ -65,7 +65,9 @@ class _Found:
         self.refusals.append(Refusal(path, terminal(reason, 1000), kind))
 
 
-def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | None = None) -> Inventory:
+def inspect(
+    path: str | Path, *, repair: Repair | None = None, budget: Budget | None = None, over: str | Path | None = None
+) -> Inventory:
     """Return what lies at a path: what can be loaded, what cannot and why, and what was passed over.
 
     Folders are scanned without following links; archives are unpacked by own rules to a temporary folder that
@@ -79,6 +81,9 @@ def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | 
         How missing slices of a series are filled; None refuses such a series.
     budget
         Limits of one item; default from the memory of this machine.
+    over
+        The image that DICOM labels at the path were drawn on: they come on its grid. A segmentation alone has the grid that its own
+        frames span, one of a radiograph none at all, and contours need that of their image. The image itself is not listed.
 
     Raises
     ------
@@ -86,6 +91,8 @@ def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | 
         If nothing stands at the path.
     """
     root = Path(path)
+    if over is not None:
+        return _placed(inspect(root, repair=repair, budget=budget), Path(over), repair, budget)
     found = _Found(budget or Budget(), repair)
     try:
         mode = root.stat().st_mode
@@ -112,6 +119,24 @@ def inspect(path: str | Path, *, repair: Repair | None = None, budget: Budget | 
     listings = _listings(found)
     items = arrange([_timed(item, found.budget) for item in found.items], listings)
     return Inventory(root, items, tuple(found.refusals), tuple(found.skipped))
+
+
+def _placed(alone: Inventory, over: Path, repair: Repair | None, budget: Budget | None) -> Inventory:
+    """Return an inventory whose DICOM labels and contours were read together with their image."""
+    drawn = [item for item in alone.items if item.format == "dicom" and item.kind in ("labels", "contours")]
+    if not drawn:
+        return alone
+    files = {path for item in drawn for path in item.paths}
+    images = {path for item in inspect(over, repair=repair, budget=budget).items if item.format == "dicom" for path in item.paths}
+    found = _Found(budget or Budget(), repair)
+    _inspect_dicom(sorted(files | images), found)
+    placed = {item.paths: item for item in found.items if item.paths and files.issuperset(item.paths)}
+    # What was unpacked from an archive is kept in place by the item that stood for it.
+    items = tuple(
+        dataclasses.replace(placed[item.paths], load=_Kept(placed[item.paths], item)) if item.paths in placed else item
+        for item in alone.items
+    )
+    return dataclasses.replace(alone, items=tuple(_timed(i, found.budget) if i.paths in placed else i for i in items))
 
 
 def _listings(found: _Found) -> list[Listing]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from isocenter.jobs.slide import wants_slide
 from isocenter.jobs.words import describe_modality
 from isocenter.pipeline.spec import Input, Pipeline, load
 
-__all__ = ["Analysis", "analyses_of", "find_study", "give_masks"]
+__all__ = ["Analysis", "analyses_of", "find_study", "give_masks", "image_of"]
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,14 @@ def _belongs(mark: Item, chosen: Sequence[Item], images: Sequence[Item]) -> bool
     return len(images) == len(chosen)
 
 
+def image_of(case: Case) -> Path | None:
+    """Return where the images of a case lie, for masks that are drawn on them; None where they have no files of their own."""
+    paths = [path for item in case.items if item.kind == "image" for path in item.paths]
+    if not paths or not all(path.exists() for path in paths):
+        return None
+    return paths[0] if len(paths) == 1 else Path(os.path.commonpath([path.parent for path in paths]))
+
+
 def give_masks(analyses: Sequence[Analysis], masks: Mapping[str, Path]) -> list[Analysis]:
     """Return the analyses with every mask file given to those whose image it lies on.
 
@@ -231,6 +240,8 @@ def give_masks(analyses: Sequence[Analysis], masks: Mapping[str, Path]) -> list[
         grid = found.items[0].spec.geometry
         used = False
         for analysis, own in zip(analyses, given, strict=True):
+            if found.items[0].format == "dicom" and (source := image_of(analysis.case)) is not None:
+                grid = inspect(path, over=source).items[0].spec.geometry
             images = [i.spec.geometry for i in analysis.case.items if i.kind == "image" and i.spec.geometry is not None]
             if grid is not None and any(one.with_frame(None).matches(grid.with_frame(None), mm=0.1) for one in images):
                 own[name] = path

@@ -22,7 +22,7 @@ from isocenter.core.provenance import digest_json
 from isocenter.core.signal import Signal
 from isocenter.core.study import Study
 from isocenter.io import atomic, door
-from isocenter.jobs.analyses import Analysis
+from isocenter.jobs.analyses import Analysis, image_of
 from isocenter.jobs.explain_run import write_explanations
 from isocenter.jobs.findings import Findings, findings_of
 from isocenter.jobs.lock import STATE
@@ -235,7 +235,7 @@ def load_task(task: Task) -> Study:
     """Return the study of a task, with the masks that came along."""
     study = door.load_case(task.analysis.case)
     for slot, path in task.analysis.masks.items():
-        study = study.add(slot, door.read_labels(path))
+        study = study.add(slot, door.read_labels(path, image_of(task.analysis.case)))
     return study
 
 

@@ -194,7 +194,7 @@ def _of_image(
         found = explain_image(package, image, method, asked)
         mask, scores = None, None
         if options.mask is not None:
-            mask = _mask(options.mask, image)
+            mask = _mask(options.mask, image, path)
             inputs["mask"] = mask.digest
             scores = Scores(dict(localisation([found.map], [mask], draws=10)))
         identity = item.identity if item.format == "dicom" else {}
@@ -205,8 +205,8 @@ def _of_image(
     return pieces, inputs
 
 
-def _mask(path: Path, image: Image) -> LabelMap:
-    value = door.read_labels(path)
+def _mask(path: Path, image: Image, source: Path) -> LabelMap:
+    value = door.read_labels(path, source)
     mask = value.to_labels() if isinstance(value, MaskStack) else value
     image.geometry.require_match(mask.geometry, ("the image", "the mask"))
     return mask

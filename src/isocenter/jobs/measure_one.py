@@ -89,7 +89,7 @@ def measure_one(task: Task) -> Measured:
     image = _image(task.image, task.image.stat().st_mtime_ns if task.image.exists() else 0, task.repair)
     settings = measure_settings.resolve(task.settings) if task.settings else measure_settings.of_image(image)
     notes: list[str] = list(settings.notes)
-    region = _chosen(_labels(task.mask, image), task.label, settings.label, task.shown[1])
+    region = _chosen(_labels(task.mask, image, task.image), task.label, settings.label, task.shown[1])
     region = on_grid(region, image, task.resample_mask or settings.resample_mask, notes, task.shown[1])
     _require_samples(region, task.shown[1])
     region = _apart(region) if task.objects else region
@@ -111,15 +111,15 @@ def read_pair(image: Path, mask: Path) -> tuple[Image, LabelMap | MaskStack]:
         If either cannot be read, or the mask lies elsewhere.
     """
     picture = _image(image, image.stat().st_mtime_ns if image.exists() else 0, None)
-    return picture, on_grid(_labels(mask, picture), picture, False, [], mask.name)
+    return picture, on_grid(_labels(mask, picture, image), picture, False, [], mask.name)
 
 
-def _labels(path: Path, image: Image) -> LabelMap | MaskStack:
-    """Read a mask; contours that came without their image are drawn on the grid of ours."""
-    inventory = door.inspect(path)
+def _labels(path: Path, image: Image, source: Path) -> LabelMap | MaskStack:
+    """Read a mask; contours whose image is not that of `source` are drawn on its grid all the same, in one frame of reference."""
+    inventory = door.inspect(path, over=source)
     kinds = [item.kind for item in inventory.items]
     if "contours" not in kinds or "labels" in kinds or kinds.count("contours") > 1:
-        return door.read_labels(path)
+        return door.read_labels(path, source)
     item = next(item for item in inventory.items if item.kind == "contours")
     contours = item.load()
     assert isinstance(contours, tuple) and all(isinstance(c, Contours) for c in contours)

@@ -76,7 +76,11 @@ def seg_item(file: File, images: Sequence[Item], budget: Budget) -> Item:
     frame_uid = uid(data, "FrameOfReferenceUID")
     image = referenced_image(series, [frame_uid] if frame_uid else [], images)
     problems = [Problem(t) for t in (*file.warnings, *text_problems(data))]
-    geometry, slices = _placed(planes, gap, form, frame_uid or None, image, clean(file.path), problems)
+    if planes:
+        geometry, slices = _placed(planes, gap, form, frame_uid or None, image, clean(file.path), problems)
+    else:
+        image = _picture(data, images)
+        geometry, slices = _over_picture(numbers, form, image, clean(file.path), problems), [0] * form.frames
     threshold = 0.5
     if kind == "FRACTIONAL":
         threshold = 0.5 * (values.integer(data, "MaximumFractionalValue") or 255)
@@ -158,8 +162,16 @@ def _colour(item: Dataset) -> tuple[int, int, int] | None:
 
 
 def _frames(data: Dataset, form: Layout, kind: str, segments: Sequence[Segment]) -> tuple[list[int], list[Plane], float]:
-    """Return the segment and the plane of every frame, and the stated mm between slices (0: not stated)."""
+    """Return the segment and the plane of every frame, and the stated mm between slices (0: not stated).
+
+    Over a picture that has no place in the patient (a radiograph) the frames have none either: no planes.
+    """
     groups = Groups(data, form.frames)
+    flat = not values.has(data, "ImagePositionPatient") and not any(
+        groups.item(k, name) is not None
+        for k in range(form.frames)
+        for name in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+    )
     known = {s.value for s in segments}
     numbers, planes, stated = [], [], 0.0
     for k in range(form.frames):
@@ -171,15 +183,54 @@ def _frames(data: Dataset, form: Layout, kind: str, segments: Sequence[Segment])
                 raise FormatError(
                     f"{clean(data.path)}: frame {k + 1} belongs to segment {number}: expected one of {sorted(known)[:8]}; export it again."
                 )
+        numbers.append(number)
+        if flat:
+            continue
         position, orient, measures = (
             groups.item(k, name) or data
             for name in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
         )
-        numbers.append(number)
         planes.append(plane(position, orient, measures))
         if k == 0:
             stated = abs(values.number(measures, "SpacingBetweenSlices") or 0.0)
     return numbers, planes, stated
+
+
+def _picture(data: Dataset, images: Sequence[Item]) -> Item | None:
+    """Return the image whose object a segmentation refers to: several radiographs may share a series."""
+    objects = {
+        uid(one, "ReferencedSOPInstanceUID")
+        for series in values.items(data, "ReferencedSeriesSequence")
+        for one in values.items(series, "ReferencedInstanceSequence")
+    } - {""}
+    found = [i for i in images if i.kind == "image" and objects & set(i.identity.get("SOPInstanceUIDs", ()))]
+    return found[0] if len(found) == 1 else None
+
+
+def _over_picture(numbers: list[int], form: Layout, image: Item | None, what: str, problems: list[Problem]) -> Geometry:
+    """Return the grid of a segmentation without planes: that of its picture, else its pixels.
+
+    Raises
+    ------
+    GeometryError
+        If several frames belong to one segment: nothing says where each lies.
+    """
+    twice = next((k for k, number in enumerate(numbers) if number in numbers[:k]), None)
+    if twice is not None:
+        raise GeometryError(
+            f"{what}: frames {numbers.index(numbers[twice]) + 1} and {twice + 1} belong to one segment and no frame has a position: "
+            "expected PlanePositionSequence, or one frame of each segment over a picture; export it again."
+        )
+    if image is not None and image.spec.geometry is not None and image.spec.geometry.shape == (form.rows, form.columns):
+        return image.spec.geometry
+    problems.append(
+        Problem(
+            "The segmentation gives no position and no pixel size, and no picture of its size that it belongs to came along.",
+            "It is in pixels; steps that measure in mm refuse it.",
+            "Read it together with its picture.",
+        )
+    )
+    return Geometry.pixels((form.rows, form.columns))
 
 
 def _placed(

@@ -228,24 +228,12 @@ class Cohort:
         InputError
             If it cannot be read, with the reason.
         """
-        import os
-
         from isocenter.io import door
 
         path, label = self.file(index), self.samples[index].label
         if not isinstance(label, Path):
             raise ContentError(f"Sample '{self.samples[index].identifier}': its label is no file of a mask; expected one.")
-        items = door.inspect(label).items
-        if any(item.kind == "labels" for item in items):
-            return door.read_labels(label)
-        both = door.inspect(os.path.commonpath([path, label])).items
-        wanted = tuple(item for item in both if item.paths and (item.paths[0] == label or item.paths[0].is_relative_to(path)))
-        found = list(door.load_case(door.Case("case", wanted)).labels.values()) if wanted else []
-        if len(found) != 1:
-            raise ContentError(
-                f"{label.name}: gives {len(found)} masks on the grid of its image: expected one; write it as a mask."
-            )
-        return found[0]
+        return door.read_labels(label, path)
 
     def spelled(self, path: Path) -> str:
         """Return a path as it is written in records: relative to the root, with forward slashes."""
