@@ -57,7 +57,8 @@ def compare(
     IsocenterError
         If one cannot be read, or they lie on different grids.
     """
-    task = Task(f"{stem(Path(first))} and {stem(Path(second))}", Path(first), Path(second), None, label, "components", tolerance)
+    over = None if image is None else Path(image)
+    task = Task(f"{stem(Path(first))} and {stem(Path(second))}", Path(first), Path(second), over, label, "components", tolerance)
     one, two = load_pair(task)
     one.geometry.require_match(two.geometry, ("the first mask", "the second"))
     shown = None if image is None else door.read(image)

@@ -14,6 +14,7 @@ import numpy as np
 from isocenter._version import __version__
 from isocenter.core.errors import FormatError, InputError, MissingInputError, ParameterError
 from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap
 from isocenter.io import atomic, door, table
 from isocenter.io.text import file_name, stem
 from isocenter.jobs.evaluate_one import Judged, Task, judge_one, load_pair, picture
@@ -224,7 +225,8 @@ def _written(done: Sequence[tuple[Task, Judged]], aside: list[tuple[str, str]], 
         path = folder / "worst" / f"{rank:02d}-{file_name(task.case)}.png"
         atomic.make_folder(path.parent)
         title = f"{task.case}: Dice {_value(judged, 'dice'):.3f}"
-        data = picture(*load_pair(task), _image(task), task, title)
+        found, truth = load_pair(task)
+        data = picture(found, truth, _image(task, truth), task, title)
         atomic.write_bytes(path, data)
         figures.append(Figure(data, f"{title}. Outlined: where both agree, and what only one of them holds."))
         files.append(path)
@@ -236,7 +238,7 @@ def _written(done: Sequence[tuple[Task, Judged]], aside: list[tuple[str, str]], 
     return Result(folder / "report.html", tuple(files), len(done), rows, tuple(t.case for t, _ in worst), tuple(aside))
 
 
-def _image(task: Task) -> Image | None:
+def _image(task: Task, truth: LabelMap) -> Image | None:
     """Return the image to show a case on; one that cannot be read is left out, as scores do not rest on it."""
     if task.image is None:
         return None
@@ -244,7 +246,7 @@ def _image(task: Task) -> Image | None:
         image = door.read(task.image)
     except InputError:
         return None
-    return image if image.geometry.matches(door.read(task.truth).geometry) else None
+    return image if image.geometry.matches(truth.geometry) else None
 
 
 def _value(judged: Judged, name: str) -> float:

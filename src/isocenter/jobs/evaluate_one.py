@@ -40,7 +40,7 @@ class Task:
     prediction, truth
         Label maps of any format.
     image
-        What to show outlines on, or None.
+        What to show outlines on and what DICOM labels are placed on, or None.
     label
         The one label to judge, empty: all together.
     objects
@@ -80,10 +80,10 @@ class Judged:
 
 
 def load_pair(task: Task) -> tuple[LabelMap, LabelMap]:
-    """Return prediction and truth; structures that overlap become one label map where they can."""
+    """Return prediction and truth, of DICOM on the grid of their image; structures that overlap become one label map where they can."""
     found = []
     for path in (task.prediction, task.truth):
-        value = door.read_labels(path)
+        value = door.read_labels(path, task.image)
         found.append(value.to_labels() if isinstance(value, MaskStack) else value)
     return found[0], found[1]
 

@@ -15,6 +15,7 @@ from isocenter.core.labels import LabelMap
 from isocenter.io import door
 from isocenter.io.dicom.write_seg import write_seg
 from isocenter.io.dicom.write_series import write_series
+from isocenter.jobs import compare
 from isocenter.jobs.analyses import analyses_of, give_masks
 from isocenter.learn.data.dicom import from_dicom
 from isocenter.learn.masks.cases import load_cases
@@ -107,3 +108,20 @@ def test_a_cohort_and_a_run_take_segmentations_of_some_slices(tmp_path: Path) ->
     analyses, _ = analyses_of(door.cases(door.inspect(tmp_path / "0" / "ct"))[0], "ct-chest")
     (given,) = give_masks(analyses, {"lungs": tmp_path / "0" / "lungs.dcm"})
     assert given.masks == {"lungs": tmp_path / "0" / "lungs.dcm"}
+
+
+def test_segmentations_of_different_slices_are_compared_on_their_image(tmp_path: Path) -> None:
+    array, _ = _partial(tmp_path)
+    series = door.inspect(tmp_path / "ct").items[0]
+    assert series.spec.geometry is not None
+    fewer = array.copy()
+    fewer[3] = 0
+    whole = chest_ct(shape=(10, 40, 44), spacing=(28.0, 9.0, 8.5)).truth
+    labels = whole.replace(array=fewer, geometry=series.spec.geometry, segments=tuple(s for s in whole.segments if s.value == 1))
+    write_seg(labels, series.identity, tmp_path / "fewer.dcm")
+    with pytest.raises(InputError):
+        compare.compare(tmp_path / "fewer.dcm", tmp_path / "lungs.dcm", tmp_path / "alone")
+    compare.compare(tmp_path / "fewer.dcm", tmp_path / "lungs.dcm", tmp_path / "out", image=tmp_path / "ct")
+    scores = (tmp_path / "out" / "scores.csv").read_text()
+    dice = 2.0 * fewer.sum() / (fewer.sum() + array.sum())
+    assert f"dice,{dice:.6f}"[:12] in scores
