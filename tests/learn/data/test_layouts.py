@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import isocenter as iso
-from isocenter.core.errors import ContentError, FormatError, SpecError
+from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, SpecError
 from isocenter.learn.data.bids import from_bids
 from isocenter.learn.data.dicom import from_dicom
 from isocenter.learn.data.folders import from_folders
+from isocenter.learn.data.layout import from_layout
 from isocenter.learn.data.nnunet import from_nnunet
 
 
@@ -65,6 +66,7 @@ def test_nnunet(tmp_path: Path) -> None:
     assert cohort.task == "segmentation"
     assert cohort.identifiers == ("liver_0", "liver_1")
     assert cohort.mask(0).array.max() == 1
+    assert [s.name for s in cohort.take([1]).mask(0).segments] == ["liver"]
     volume(tmp_path / "labelsTr" / "liver_2.nii.gz")
     with pytest.raises(SpecError, match="case 'liver_2'"):
         from_nnunet(tmp_path)
@@ -105,3 +107,35 @@ def test_dicom_with_structure_sets(shared: Any) -> None:
     assert cohort.samples[0].patient.startswith("patient-")
     mask = cohort.mask(0)
     assert np.asarray(mask.array).any()
+
+
+def test_a_folder_is_read_by_its_layout(tmp_path: Path) -> None:
+    for k in range(2):
+        picture(tmp_path / "classes" / "ab"[k] / "1.png", k)
+        volume(tmp_path / "nnunet" / "imagesTr" / f"liver_{k}_0000.nii.gz")
+        volume(tmp_path / "nnunet" / "labelsTr" / f"liver_{k}.nii.gz")
+        volume(tmp_path / "bids" / f"sub-0{k}" / "anat" / f"sub-0{k}_FLAIR.nii.gz")
+        volume(tmp_path / "bids" / "derivatives" / "seg" / f"sub-0{k}" / "anat" / f"sub-0{k}_label-lesion_mask.nii.gz")
+    facts = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
+    (tmp_path / "nnunet" / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    rows = "participant_id\tage\nsub-00\t20.5\nsub-01\t30.5\n"
+    (tmp_path / "bids" / "participants.tsv").write_text(rows, encoding="utf-8")
+    (tmp_path / "table.csv").write_text("image,label\na/1.png,x\nb/1.png,y\n", encoding="utf-8")
+    assert from_layout(tmp_path / "classes", tmp_path / "classes").classes == ("a", "b")
+    assert from_layout(tmp_path / "nnunet", tmp_path / "nnunet").task == "segmentation"
+    assert from_layout(tmp_path / "bids", tmp_path / "bids").task == "segmentation"
+    ages = from_layout(tmp_path / "bids", tmp_path / "bids" / "participants.tsv", columns={"label": "age"})
+    assert list(ages.labels) == [20.5, 30.5]
+    assert from_layout(tmp_path / "classes", tmp_path / "table.csv").classes == ("x", "y")
+    with pytest.raises(MissingInputError, match="no such table"):
+        from_layout(tmp_path, tmp_path / "nothing.csv")
+    with pytest.raises(ParameterError, match="has no columns"):
+        from_layout(tmp_path / "classes", tmp_path / "classes", leave_out=["age"])
+    volume(tmp_path / "bids" / "sub-00" / "anat" / "sub-00_T2w.nii.gz")
+    with pytest.raises(FormatError, match="of the kinds FLAIR, T2w"):
+        from_layout(tmp_path / "bids", tmp_path / "bids")
+
+
+def test_a_folder_of_dicom_is_read_by_what_refers_to_its_images(shared: Any) -> None:
+    folder = shared("sts/STS_002/dicom")
+    assert from_layout(folder, folder).samples == from_dicom(folder).samples

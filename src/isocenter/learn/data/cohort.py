@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -85,6 +85,8 @@ class Cohort:
         The folder that all paths lie below; None for a table.
     notes
         What was assumed when it was read, one sentence each.
+    segments
+        Value -> name of what masks show, where the data set says so; else the masks' own names hold.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Cohort:
     name: str = "cohort"
     root: Path | None = None
     notes: tuple[str, ...] = ()
+    segments: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", tuple(self.samples))
@@ -185,7 +188,7 @@ class Cohort:
 
     def take(self, indices: Iterable[int]) -> Cohort:
         """Return the cohort of the samples at `indices`, in that order."""
-        return Cohort(tuple(self.samples[int(i)] for i in indices), self.task, self.name, self.root, self.notes)
+        return Cohort(tuple(self.samples[int(i)] for i in indices), self.task, self.name, self.root, self.notes, self.segments)
 
     def image(self, index: int) -> Image:
         """Read the image of one sample.
@@ -228,12 +231,17 @@ class Cohort:
         InputError
             If it cannot be read, with the reason.
         """
+        from isocenter.core.labels import Segment
         from isocenter.io import door
 
         path, label = self.file(index), self.samples[index].label
         if not isinstance(label, Path):
             raise ContentError(f"Sample '{self.samples[index].identifier}': its label is no file of a mask; expected one.")
-        return door.read_labels(label, path)
+        found = door.read_labels(label, path)
+        if not self.segments:
+            return found
+        named = (Segment(s.value, self.segments[s.value]) if s.value in self.segments else s for s in found.segments)
+        return replace(found, segments=tuple(named))
 
     def spelled(self, path: Path) -> str:
         """Return a path as it is written in records: relative to the root, with forward slashes."""

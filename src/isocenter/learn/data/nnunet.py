@@ -78,4 +78,4 @@ def _cohort(found: Listing, channel: int | None, name: str | None, whose: str) -
         f"Segmentation, as the layout is {whose}.",
         "The layout names no patients, so each case counts as a patient of its own: give a table if some share one.",
     )
-    return Cohort(samples, "segmentation", name or found.name, found.root, notes)
+    return Cohort(samples, "segmentation", name or found.name, found.root, notes, found.segments)

@@ -1,0 +1,100 @@
+"""Cohorts from whatever gives the labels: a table, or a folder whose layout says what each image is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from isocenter.core.errors import FormatError, MissingInputError, ParameterError
+from isocenter.core.text import plain
+from isocenter.io import door
+from isocenter.io.layouts import dataset_json
+from isocenter.io.layouts.bids import entities
+from isocenter.learn.data.bids import SUFFIXES as BIDS_SUFFIXES
+from isocenter.learn.data.bids import from_bids
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.dicom import from_dicom
+from isocenter.learn.data.folders import from_folders
+from isocenter.learn.data.nnunet import from_nnunet
+from isocenter.learn.data.table import from_csv
+
+__all__ = ["from_layout"]
+
+
+def from_layout(
+    root: str | Path,
+    labels: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    leave_out: Sequence[str] = (),
+    name: str | None = None,
+) -> Cohort:
+    """Read a cohort from a table of labels, or from a folder that holds the labels itself.
+
+    A folder is read as, in this order: nnU-Net's, MONAI's or the Decathlon's data set (``dataset.json``; masks), a BIDS data set (masks
+    among its derivatives), DICOM images with the SEG or RTSTRUCT objects that refer to them, or a sub-folder for each class. Of a BIDS data
+    set ``participants.tsv`` is a table too: its column ``label``, or the one that `columns` names so.
+
+    Parameters
+    ----------
+    root
+        The folder that the images lie in.
+    labels
+        The table, or the folder: as a rule `root` itself.
+    columns
+        Role -> column, as of `from_csv`.
+    leave_out
+        Columns of the table to pass over.
+    name
+        Of the cohort.
+
+    Raises
+    ------
+    MissingInputError
+        If there is no such table or folder.
+    ParameterError
+        If columns are named for a layout that has none.
+    InputError
+        As of the reader that is chosen.
+    """
+    base, source = Path(root), Path(labels)
+    if source.is_file():
+        if source.name == "participants.tsv" and _is_bids(source.parent):
+            return from_bids(source.parent, dict(columns or {}).get("label", "label"), suffix=_suffix(source.parent), name=name)
+        return from_csv(base, source, columns=columns, leave_out=leave_out, name=name)
+    if not source.is_dir():
+        raise MissingInputError(
+            f"{plain(source, 300)}: there is no such table: expected a CSV with the columns image and label, or a folder whose layout "
+            "gives the labels."
+        )
+    if columns or leave_out:
+        raise ParameterError(
+            f"{plain(source.name)}: is a folder and has no columns: leave out --column and --leave-out, or give a table."
+        )
+    if (source / dataset_json.NAME).is_file():
+        return from_nnunet(source, name=name)
+    if _is_bids(source):
+        return from_bids(source, "mask", suffix=_suffix(source), name=name)
+    if any(item.format == "dicom" and item.kind in ("labels", "contours") for item in door.inspect(source).items):
+        return from_dicom(source, name=name)
+    return from_folders(source, name=name)
+
+
+def _is_bids(folder: Path) -> bool:
+    return (folder / "dataset_description.json").is_file() or (
+        (folder / "participants.tsv").is_file() and any(p.is_dir() for p in folder.glob("sub-*"))
+    )
+
+
+def _suffix(root: Path) -> str:
+    """Return which images of a BIDS data set are meant: T1-weighted ones where there are any, else the only kind."""
+    files = (p for p in root.rglob("sub-*") if p.name.lower().endswith(BIDS_SUFFIXES) and p.is_file())
+    found = [(path, known) for path in files if (known := entities(path)) is not None]
+    kinds = sorted({e.suffix for p, e in found if not e.mask and "derivatives" not in p.relative_to(root).parts})
+    if "T1w" in kinds or not kinds:
+        return "T1w"
+    if len(kinds) > 1:
+        raise FormatError(
+            f"{plain(root.name)}: holds images of the kinds {plain(', '.join(kinds), 200)}: expected T1w or one kind; give a table of labels."
+        )
+    return kinds[0]
