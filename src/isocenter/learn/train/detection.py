@@ -21,7 +21,7 @@ from isocenter.learn.train.frames import check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.landmarks import built, held_out
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_plan import PlacePlan, detection_plan, read_place_plan, write_place_plan
+from isocenter.learn.train.place_plan import PlacePlan, detection_plan, kept_plan, read_place_plan, write_place_plan
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets import weights
 from isocenter.nets.boxes import Targets
@@ -137,12 +137,7 @@ def train_detector(
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     classes = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    if plan is None and folder is not None and (folder / "plan.yaml").exists():
-        plan = read_place_plan(folder / "plan.yaml")
-    plan = plan or detection_plan(images, truth, classes, seconds, settings)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_place_plan(plan, folder / "plan.yaml")
+    plan = kept_plan(plan, folder, lambda: detection_plan(images, truth, classes, seconds, settings))
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
     held = held_out(validation, len(images), seed)
     learning = [k for k in range(len(images)) if k not in held]

@@ -20,7 +20,7 @@ from isocenter.learn.train.engine import fit
 from isocenter.learn.train.frames import check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_plan import PlacePlan, landmark_plan, read_place_plan, write_place_plan
+from isocenter.learn.train.place_plan import PlacePlan, kept_plan, landmark_plan, read_place_plan, write_place_plan
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets import weights
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
@@ -134,12 +134,7 @@ def train_landmarks(
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     marks = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    if plan is None and folder is not None and (folder / "plan.yaml").exists():
-        plan = read_place_plan(folder / "plan.yaml")
-    plan = plan or landmark_plan(images, marks, seconds, settings)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_place_plan(plan, folder / "plan.yaml")
+    plan = kept_plan(plan, folder, lambda: landmark_plan(images, marks, seconds, settings))
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
     places = []
     for one, t in zip(seen, truth, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from isocenter.learn.train.frames import spacing_for
 from isocenter.learn.train.settings import FitSettings
 from isocenter.pipeline import yaml
 
-__all__ = ["PlacePlan", "detection_plan", "landmark_plan", "read_place_plan", "write_place_plan"]
+__all__ = ["PlacePlan", "detection_plan", "kept_plan", "landmark_plan", "read_place_plan", "write_place_plan"]
 
 #: Most samples along an axis, by the number of axes.
 _LONGEST = {2: 256, 3: 64}
@@ -187,6 +187,27 @@ def write_place_plan(plan: PlacePlan, path: Path | str) -> None:
 def read_place_plan(path: Path | str) -> PlacePlan:
     """Read a plan from YAML."""
     return PlacePlan.from_dict(yaml.load(yaml.read_file(Path(path)), str(path)), str(path))
+
+
+def kept_plan(plan: PlacePlan | None, folder: Path | None, make: Callable[[], PlacePlan]) -> PlacePlan:
+    """Return the plan that is given, else the one that stands in the folder, else a new one; it is kept in the folder.
+
+    Parameters
+    ----------
+    plan
+        The one that is given.
+    folder
+        Of the training; None keeps nothing.
+    make
+        Makes a new one.
+    """
+    if plan is None and folder is not None and (folder / "plan.yaml").exists():
+        plan = read_place_plan(folder / "plan.yaml")
+    plan = plan or make()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_place_plan(plan, folder / "plan.yaml")
+    return plan
 
 
 def _batch(axes: int) -> int:
