@@ -59,8 +59,9 @@ def networks(path: Path, axes: int = 2, segments: bool = False, before: bool = F
     """Write a package of a network with random weights: what is tested is where its maps lie, not what it learnt."""
     torch = pytest.importorskip("torch", reason="the network of a package needs the extra 'deep'")
     from isocenter import nets
-    from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter
-    from isocenter.learn.train.classification import TrainedClassifier
+    from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
+    from isocenter.learn.train.heads import ClassHead
+    from isocenter.learn.train.images import TrainedNetwork
     from isocenter.learn.train.plan import Plan
     from isocenter.learn.train.segmentation import TrainedSegmenter
 
@@ -81,7 +82,7 @@ def networks(path: Path, axes: int = 2, segments: bool = False, before: bool = F
         model: object = NetworkSegmenter(TrainedSegmenter(plan, (net.eval(),)))
     else:
         size = (32,) * axes  # five times halved
-        model = NetworkClassifier(TrainedClassifier(("ill", "well"), size, 1, (net.eval(),)), "vgg", VGG)
+        model = NetworkPredictor(TrainedNetwork(ClassHead(("ill", "well")), size, 1, (net.eval(),)), "vgg", VGG)
     write_package(path, model, name="made-up", fingerprint=fingerprint_of(facts), pipeline=pipeline)
     return path
 

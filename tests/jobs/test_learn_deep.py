@@ -42,13 +42,14 @@ def test_the_network_is_the_result_where_the_user_says_so(result: Learned, tmp_p
 def test_tables_are_not_for_networks(tmp_path: Path) -> None:
     rows = "".join(f"c{k},{'ab'[k % 2]},{k}.5\n" for k in range(12))
     (tmp_path / "labels.csv").write_text("identifier,label,x\n" + rows)
-    with pytest.raises(ContentError, match="classes of images"):
+    with pytest.raises(ContentError, match="learns from images"):
         learn(tmp_path, tmp_path / "labels.csv", tmp_path / "out", QUICK)
 
 
-def test_the_default_is_for_classes_of_images_only() -> None:
+def test_the_default_is_for_classes_and_numbers_of_images_only() -> None:
     assert minutes_of(None, "classification", True) == (DEFAULT_MINUTES, ())
-    assert minutes_of(None, "regression", True) == (0.0, ()) and minutes_of(3.0, "classification", False) == (0.0, ())
+    assert minutes_of(None, "regression", True) == (DEFAULT_MINUTES, ())
+    assert minutes_of(None, "survival", True) == (0.0, ()) and minutes_of(3.0, "classification", False) == (0.0, ())
     assert minutes_of(0.0, "classification", True) == (0.0, ())
 
 

@@ -24,6 +24,7 @@ class LabelsAsked:
     harmonise: bool
     learner: str | None
     minutes: float | None
+    unit: str
 
 
 def run_labels(inputs: Sequence[Path], labels: Path, out: Path, asked: LabelsAsked, json: bool) -> int:
@@ -46,7 +47,7 @@ def run_labels(inputs: Sequence[Path], labels: Path, out: Path, asked: LabelsAsk
         raise ParameterError(f"{len(inputs)} inputs with --labels: expected one folder, which the paths of the table lie below.")
     options = LearnOptions(
         columns=parse_columns(asked.column), leave_out=tuple(asked.leave_out), accept_leak=asked.accept_leak, folds=asked.folds,
-        seed=asked.seed, harmonise=asked.harmonise, primary=asked.learner, minutes=asked.minutes,
+        seed=asked.seed, harmonise=asked.harmonise, primary=asked.learner, minutes=asked.minutes, unit=asked.unit,
     )  # fmt: skip
     with show.progress(quiet=json) as progress:
         result = learn(inputs[0], labels, out, options, progress=progress)

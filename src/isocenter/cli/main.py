@@ -80,6 +80,7 @@ def run(
         float | None,
         typer.Option(help="Most minutes that networks may be trained, counted on a nominal machine; 0: none.", min=0.0),
     ] = None,
+    unit: Annotated[str, typer.Option(help="With --labels: the unit of labels that are numbers, for instance ml.")] = "1",
     model: Annotated[Path | None, typer.Option("--model", help="A model package: predict every case by it.")] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="With --model: a map beside each prediction of where it looked.")
@@ -95,7 +96,7 @@ def run(
     if labels is not None:
         from isocenter.cli.learn import LabelsAsked, run_labels
 
-        asked = LabelsAsked(column or [], leave_out or [], accept_leak, folds, seed, harmonise, learner, minutes)
+        asked = LabelsAsked(column or [], leave_out or [], accept_leak, folds, seed, harmonise, learner, minutes, unit)
         raise typer.Exit(run_labels(inputs, labels, out, asked, json))
     chosen = Options(
         study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,

@@ -117,11 +117,15 @@ def map_piece(
     png = attribution_picture(image, found.map, mask, title=title)
     atomic.write_bytes(outputs.path("explanation.png", "", "picture"), png)
     said = "" if found.probability is None else f", probability {found.probability:.3g}"
+    unit = "" if package.manifest["unit"] == "1" else str(package.manifest["unit"])
+    said += "" if found.value is None else f", {found.value:.4g} {unit}".rstrip()
     lines = [f"{METHODS[found.method]} of '{found.target}'{said}: {found.meaning}."]
     numbers = (
         [] if found.probability is None else [KeyNumber("probability", float(f"{found.probability:.3g}"), note=found.target)]
     )
-    rows: list[tuple[str, Any, str]] = []
+    if found.value is not None:
+        numbers.append(KeyNumber("predicted", float(f"{found.value:.4g}"), unit))
+    rows: list[tuple[str, Any, str]] = [] if found.value is None else [("predicted", found.value, "that the package gives")]
     if found.probability is not None:
         rows.append(("probability", found.probability, "that the package gives the class"))
     checked_rows, line, numbers_of = _checked(found.sanity, "map")

@@ -46,7 +46,9 @@ class LearnOptions:
         Most minutes on the nominal machine that all networks of the run may be trained together; 0 trains none, None
         leaves it to the task.
     parts
-        Networks of a fold of a classifier, each trained without one of so many parts of its training patients.
+        Networks of a fold for classes or numbers, each trained without one of so many parts of its training patients.
+    unit
+        Of labels that are numbers, as it is to stand beside them.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class LearnOptions:
     baselines: tuple[str, ...] | None = None
     minutes: float | None = None
     parts: int = 3
+    unit: str = "1"
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, str]:
@@ -172,6 +175,7 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         minutes=minutes,
         parts=options.parts,
         training=out / "training",
+        unit=options.unit,
     )
     found = study(cohort, chosen, progress)
     if progress is not None:

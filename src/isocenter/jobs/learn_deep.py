@@ -32,7 +32,7 @@ def minutes_of(asked: float | None, task: str, of_images: bool) -> tuple[float, 
     task, of_images
         What is learned, and whether from images.
     """
-    if task != "classification" or not of_images:
+    if task not in ("classification", "regression") or not of_images:
         return 0.0, ()
     if asked is not None:
         return asked, ()
@@ -44,14 +44,29 @@ def minutes_of(asked: float | None, task: str, of_images: bool) -> tuple[float, 
 
 
 def network_words(plan: Any) -> str:
-    """Return how the network was made, for the methods."""
+    """Return how the network was made, for the methods.
+
+    Parameters
+    ----------
+    plan
+        A `NetworkPlan`.
+    """
+    numbers = plan.task == "regression"
+    if numbers:
+        drawn = "Huber's loss on the number in standard units of the training part, images turned, shifted in brightness and made noisier"
+        held = "The number that is reported is that of the networks; nothing was fitted to it afterwards. Images are brought to mean 0 and "
+        held += (
+            "spread 1 each, so that their absolute brightness is not seen, and they are not scaled, as a size may be the number."
+        )
+    else:
+        drawn = "each class drawn equally often, images turned, scaled and changed in brightness"
+        held = "What the networks said of these parts gave calibration and operating point."
     size = " x ".join(str(n) for n in plan.size)
     return (
         f"The {NETWORK} is a ResNet-{plan.depth} of {plan.width:g} times the usual width on images of {size} samples, trained from random "
-        f"weights for {plan.epochs} epochs (AdamW, cosine schedule, each class drawn equally often, images turned, scaled and changed in "
-        f"brightness by chance). A fold holds up to {plan.parts} networks, whose probabilities are averaged: each was trained without one "
-        f"part of the fold's training patients, who chose its best epoch; what the networks said of these parts gave calibration and "
-        "operating point."
+        f"weights for {plan.epochs} epochs (AdamW, cosine schedule, {drawn} by chance). A fold holds up to {plan.parts} networks, whose "
+        f"{'numbers' if numbers else 'probabilities'} are averaged: each was trained without one part of the fold's training patients, who "
+        f"chose its best epoch{' (the least mean absolute error)' if numbers else ''}. {held}"
     )
 
 
@@ -63,7 +78,9 @@ def deep_sentence(found: Any) -> str:
     others = [n for n, d in found.deep.items() if not d.better]
     score = found.proofs[NETWORK].scores[found.score_name]
     spread = "" if score.interval is None else f" (95 % interval {score.interval[0]:.3f} to {score.interval[1]:.3f})"
-    text = f"The network trained on the images themselves ({NETWORK}) reaches {score.value:.3f}{spread}"
+    unit = "" if score.unit == "1" else f" {score.unit}"
+    what = "a mean absolute error of " if found.score_name == "mae" else ""
+    text = f"The network trained on the images themselves ({NETWORK}) reaches {what}{score.value:.3f}{unit}{spread}"
     text += f"; it beats {_listed(beaten)} beyond its interval" if beaten else ""
     if others:
         text += f"{', and' if beaten else ';'} {'' if beaten else 'it '}does not beat {_listed(others)} beyond its interval"
@@ -96,15 +113,17 @@ def deep_section(found: Any) -> list[Section]:
         (name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
         for name, d in found.deep.items()
     )
+    words = "less each" if found.table.classes else "against each: by how much its mean absolute error is less"
     if rows:
         blocks.append(
-            Table(("Against", "Difference", "95 % interval", "p", "n"), rows, f"The {NETWORK} less each, paired by patient")
+            Table(("Against", "Difference", "95 % interval", "p", "n"), rows, f"The {NETWORK} {words}, paired by patient")
         )
     trained = tuple(
         (fold, part, epochs, best, next(iter(scores.values()), None), list(scores.values())[1] if len(scores) > 1 else None)
         for fold, part, epochs, best, scores in training_rows(found.proofs[NETWORK])
     )
-    head = ("Fold", "Network", "Epochs", "Best epoch", "Log likelihood there", "Balanced accuracy there")
+    judged = ("Log likelihood", "Balanced accuracy") if found.table.classes else ("Error in standard deviations, times -1,", "R2")
+    head = ("Fold", "Network", "Epochs", "Best epoch", *(f"{name} there" for name in judged))
     blocks.append(Table(head, trained, "Each training, judged on the part of the training patients that it did not learn from"))
     return [Section("Small network", (*blocks, *_looked(found)))]
 
@@ -114,19 +133,21 @@ def _looked(found: Any) -> list[Any]:
     from isocenter.learn.explain.case import explain_case
 
     proof, table = found.proofs[NETWORK], found.table
-    loss = 1.0 - proof.predicted[np.arange(proof.tested.size), table.target[proof.tested]]
+    truth, numbers = table.target[proof.tested], not table.classes
+    loss = np.abs(proof.predicted - truth) if numbers else 1.0 - proof.predicted[np.arange(truth.size), truth]
     side = min(found.network.size)
     layer = next((name for name, step in _STAGES if side // step >= _PLACES), _STAGES[-1][0])
+    of_what = "of what raises the number" if numbers else "for the class that it called"
     blocks: list[Any] = [
         Paragraph(
-            "Where it looked in the held-out cases that it got most wrong (Grad-CAM for the class that it called; the networks are those "
-            "of the fold that never saw the case). Each map is repeated with random weights: where it stays, it shows the image and not "
+            f"Where it looked in the held-out cases that it got most wrong (Grad-CAM {of_what}; the networks are those of the fold "
+            "that never saw the case). Each map is repeated with random weights: where it stays, it shows the image and not "
             "what the network learnt."
         )
     ]
     for j in np.argsort(-loss, kind="stable")[:_SHOWN]:
         k = int(proof.tested[j])
-        called = table.classes[int(proof.called[j])]
+        called = None if numbers else table.classes[int(proof.called[j])]
         try:
             image = found.cohort.image(k)
         except InputError:
@@ -136,7 +157,9 @@ def _looked(found: Any) -> list[Any]:
         if made.sanity is not None and made.sanity.passed:
             notes.append(made.sanity.sentence)
         case = found.cohort.samples[k].identifier
-        words = f"{case}: {table.classes[int(table.target[k])]}, called {called}"
+        words = f"{case}: {table.target[k]:.4g}, predicted {proof.predicted[j]:.4g}"
+        if called is not None:
+            words = f"{case}: {table.classes[int(table.target[k])]}, called {called}"
         picture = attribution_picture(image, made.map, title=words, notes=notes)
         blocks.append(Figure(picture, f"{words}. {' '.join(notes)}"))
     return blocks

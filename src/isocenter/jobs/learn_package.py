@@ -42,13 +42,14 @@ def package_of(found: Any, path: Path) -> Path:
         plan=found.network.to_dict()
         if network
         else {"learner": found.primary, "settings": dict(found.final.settings), "harmonise": found.proof.recipe.harmonise},
+        unit=table.unit,
         limits=limits,
     )
     return path
 
 
 def _network(found: Any) -> Any:
-    from isocenter.learn.package.networks import NetworkClassifier
+    from isocenter.learn.package.networks import NetworkPredictor
 
     final = found.final
-    return NetworkClassifier(final.trained, "resnet", found.network.parameters, final.calibrator, final.threshold)
+    return NetworkPredictor(final.trained, "resnet", found.network.parameters, final.calibrator, final.threshold)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,16 @@ from isocenter.learn.evaluate.calibration import Calibrator, fit_calibrator
 from isocenter.learn.evaluate.operating import choose_threshold
 from isocenter.learn.prove import Proof, inner_folds, proved
 from isocenter.learn.recipe import Recipe, Table
-from isocenter.learn.train.classification import TrainedClassifier, sized, train_prepared
+from isocenter.learn.standard import standard_of
 from isocenter.learn.train.cost import nominal_seconds
-from isocenter.learn.train.ensemble import joined_classifiers
+from isocenter.learn.train.ensemble import joined_networks
 from isocenter.learn.train.fingerprint import channels_of
+from isocenter.learn.train.heads import ClassHead, Head, NumberHead
+from isocenter.learn.train.images import TrainedNetwork, sized, train_prepared
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.watch import Watch
 
-__all__ = ["Deep", "NetworkFold", "NetworkPlan", "fit_network", "plan_network", "prove_deep", "training_rows"]
+__all__ = ["Deep", "NetworkFold", "NetworkPlan", "fit_network", "plan_deep", "plan_network", "prove_deep", "training_rows"]
 
 FloatArray = npt.NDArray[np.float64]
 Parts = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
@@ -53,6 +55,8 @@ class NetworkPlan:
         Of the ResNet.
     seed
         Of everything random.
+    task
+        ``classification`` or ``regression``.
     """
 
     size: tuple[int, ...]
@@ -63,10 +67,11 @@ class NetworkPlan:
     depth: int = _DEPTH
     width: float = _WIDTH
     seed: int = 0
+    task: Literal["classification", "regression"] = "classification"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Of the network, beside channels, classes and axes."""
+        """Of the network, beside channels, outputs and axes."""
         return {"depth": self.depth, "width": self.width}
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,7 +80,7 @@ class NetworkPlan:
 
 
 def plan_network(
-    shapes: Sequence[Sequence[int]], channels: int, classes: int, cases: int, seconds: float, *, parts: int = 3, seed: int = 0
+    shapes: Sequence[Sequence[int]], channels: int, outputs: int, cases: int, seconds: float, *, parts: int = 3, seed: int = 0
 ) -> NetworkPlan | None:
     """Return how to train one network, None where the time is too short to learn anything.
 
@@ -83,8 +88,8 @@ def plan_network(
     ----------
     shapes
         Spatial shapes of the images.
-    channels, classes
-        Of an image, and of the task.
+    channels, outputs
+        Of an image, and of the network: one for each class, or one for a number.
     cases
         That one training learns from.
     seconds
@@ -96,7 +101,7 @@ def plan_network(
     batch = max(2, min(_BATCH, cases))
     steps = max(-(-cases // batch), 1)
     best: NetworkPlan | None = None
-    wanted = {"in_channels": channels, "out_channels": classes, "dimensions": len(middle), "depth": _DEPTH, "width": _WIDTH}
+    wanted = {"in_channels": channels, "out_channels": outputs, "dimensions": len(middle), "depth": _DEPTH, "width": _WIDTH}
     base = (64,) * len(middle)
     sample = nominal_seconds("resnet", wanted, (batch, channels, *base)) / float(
         np.prod(base)
@@ -106,7 +111,8 @@ def plan_network(
         size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
         epochs = int(min(seconds / (steps * sample * float(np.prod(size))), _MOST_EPOCHS))
         if epochs >= _LEAST_EPOCHS and (best is None or epochs > best.epochs):
-            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed)
+            task: Literal["classification", "regression"] = "classification" if outputs > 1 else "regression"
+            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed, task=task)
         if epochs >= _ENOUGH_EPOCHS:
             break
     return best
@@ -114,25 +120,25 @@ def plan_network(
 
 @dataclass(frozen=True)
 class NetworkFold:
-    """What a fold gave: networks whose probabilities are averaged, calibrator and operating point, all from training cases.
+    """What a fold gave: networks whose answers are averaged, calibrator and operating point, all from training cases.
 
     Attributes
     ----------
     trained
         The networks.
     calibrator
-        None where a class has too few patients.
+        None for numbers, or where a class has too few patients.
     threshold
         Of the positive class (two classes); 0.5 otherwise.
     """
 
-    trained: TrainedClassifier
+    trained: TrainedNetwork
     calibrator: Calibrator | None
     threshold: float
 
     def predict(self, data: Sequence[npt.NDArray[np.float32]]) -> FloatArray:
-        """Return calibrated probabilities of prepared images, shape (n, classes)."""
-        p = self.trained.probabilities_prepared(data)
+        """Return calibrated probabilities of prepared images, shape (n, classes), or numbers, shape (n,)."""
+        p = self.trained.answers_prepared(data)
         return p if self.calibrator is None else self.calibrator(p)
 
     def called(self, probabilities: FloatArray) -> npt.NDArray[np.int64]:
@@ -174,12 +180,13 @@ def fit_network(
     """Train the networks of the training part of a fold.
 
     Each is trained without one part of the patients, who choose its best epoch. What the networks say of the cases they did not learn
-    from gives the calibrator and the operating point, as for classical learners.
+    from gives the calibrator and the operating point of classes, as for classical learners. Numbers are brought to the standard units of
+    the training part.
 
     Parameters
     ----------
     data, table
-        Prepared images and their classes.
+        Prepared images, and their classes or numbers.
     plan
         How.
     name, watch
@@ -188,7 +195,8 @@ def fit_network(
         Of the cases, for messages.
     """
     parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = inner_folds(table, plan.parts, plan.seed)
-    held = np.full((len(table), len(table.classes)), np.nan)
+    head = _head(table)
+    held = np.full((len(table), head.outputs), np.nan)
     networks = []
     for j, test in enumerate([p[1] for p in parts] or [np.zeros(0, np.int64)]):
         called = f"{name}, part {j + 1}" if parts else name
@@ -196,17 +204,17 @@ def fit_network(
             epochs=plan.epochs, learning_rate=2e-3, weight_decay=1e-2, warmup=max(1, len(table) // plan.batch), seed=plan.seed + j
         )
         trained = train_prepared(
-            data, table.target, table.classes, names=names, validation=[int(k) for k in test], network="resnet",
+            data, table.target, head, names=names, validation=[int(k) for k in test], network="resnet",
             parameters=plan.parameters, batch=plan.batch, settings=settings, augment=0.5, seed=plan.seed + j,
             folder=None if watch is None else watch.folder_of(called),
             progress=None if watch is None else watch.told(called),
         )  # fmt: skip
         if watch is not None:
             watch.ended(called, trained.histories[0])
-        if test.size:
-            held[test] = trained.probabilities_prepared([data[int(k)] for k in test])
+        if test.size and head.classes:
+            held[test] = trained.answers_prepared([data[int(k)] for k in test])
         networks.append(trained)
-    joined = joined_classifiers(networks)
+    joined = joined_networks(networks)
     sound = np.isfinite(held).all(axis=1)
     if not sound.any() or np.unique(table.target[sound]).size < 2:
         return NetworkFold(joined, None, 0.5)
@@ -215,6 +223,11 @@ def fit_network(
     if len(table.classes) == 2:
         threshold = choose_threshold(table.target[sound] == 1, calibrator(held[sound])[:, 1])
     return NetworkFold(joined, calibrator, threshold)
+
+
+def _head(table: Table) -> Head:
+    """Return what networks learn of the training part of a fold."""
+    return ClassHead(table.classes) if table.classes else NumberHead(standard_of(table.target))
 
 
 def prove_deep(
@@ -230,6 +243,7 @@ def prove_deep(
     folder: Path | None = None,
     names: Sequence[str] | None = None,
     say: Say | None = None,
+    plan: NetworkPlan | None = None,
 ) -> Deep:
     """Prove a small network in the folds that the classical learners are proved in.
 
@@ -238,7 +252,7 @@ def prove_deep(
     read
         Returns the image of a case.
     table
-        Classes, patients and sites of the cases; its features are not looked at.
+        Classes or numbers, patients and sites of the cases; its features are not looked at.
     folds
         (train, test) indices.
     minutes
@@ -253,6 +267,8 @@ def prove_deep(
         Of the cases, for messages.
     say
         Told of every epoch.
+    plan
+        How the networks are trained, where `plan_deep` was asked already.
 
     Raises
     ------
@@ -260,10 +276,11 @@ def prove_deep(
         If the images have a time axis, or the minutes are too few.
     """
     count = (len(folds) + len(sites) + int(whole)) * parts
-    learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
-    plan = _planned([_facts(read(k)) for k in range(len(table))], table, learning, minutes, count, parts, seed)
+    plan = plan or plan_deep(read, table, folds, minutes, count, parts=parts, seed=seed)
     data = [sized(read(k), plan.size) for k in range(len(table))]
-    watch = Watch(say, folder, count * plan.epochs, [plan.to_dict(), data])
+    known = {"truth": table.target.tolist(), "patients": table.groups.tolist()}
+    known |= {name: [[k.tolist() for k in part] for part in some] for name, some in (("folds", folds), ("sites", sites))}
+    watch = Watch(say, folder, count * plan.epochs, [plan.to_dict(), known, data])
     names = [f"case {k + 1}" for k in range(len(table))] if names is None else names
 
     def proof_of(some: Parts, what: str) -> Proof:
@@ -286,22 +303,31 @@ def prove_deep(
     return Deep(plan, proof, away, final)
 
 
-def _planned(
-    facts: Sequence[tuple[tuple[int, ...] | None, int]],
-    table: Table,
-    learning: int,
-    minutes: float,
-    count: int,
-    parts: int,
-    seed: int,
+def plan_deep(
+    read: Callable[[int], Image], table: Table, folds: Parts, minutes: float, count: int, *, parts: int = 3, seed: int = 0
 ) -> NetworkPlan:
-    """Return the plan of so many trainings on so many cases each, or say why there can be none."""
+    """Return how each of so many networks is trained.
+
+    Parameters
+    ----------
+    read, table, folds, minutes, parts, seed
+        As for `prove_deep`.
+    count
+        Trainings in all: parts of the folds, of the folds that leave a site out, and of the model of all cases.
+
+    Raises
+    ------
+    ContentError
+        If the images have a time axis, or the minutes are too few.
+    """
+    learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
+    facts = [_facts(read(k)) for k in range(len(table))]
     shapes, channels = [axes for axes, _ in facts if axes is not None], facts[0][1]
     if len(shapes) < len(facts) or len({(len(axes), c) for axes, (_, c) in zip(shapes, facts, strict=True)}) != 1:
         raise ContentError(
             "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
         )
-    plan = plan_network(shapes, channels, len(table.classes), learning, 60.0 * minutes / count, parts=parts, seed=seed)
+    plan = plan_network(shapes, channels, max(len(table.classes), 1), learning, 60.0 * minutes / count, parts=parts, seed=seed)
     if plan is None:
         raise ContentError(
             f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."

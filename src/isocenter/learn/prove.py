@@ -226,7 +226,7 @@ def judged(
             seed=seed,
             widen=widen,
         )
-    return evaluate_regression(table.target, predicted, table.groups, draws=draws, seed=seed, widen=widen)
+    return evaluate_regression(table.target, predicted, table.groups, unit=table.unit, draws=draws, seed=seed, widen=widen)
 
 
 def prove(

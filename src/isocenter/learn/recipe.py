@@ -15,6 +15,7 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.extras import require
 from isocenter.learn.combat import Combat, fit_combat
 from isocenter.learn.estimators.catalogue import Learner, learner
+from isocenter.learn.standard import Standard, standard_of
 
 __all__ = ["FittedRecipe", "Recipe", "Table", "filled"]
 
@@ -39,6 +40,8 @@ class Table:
         Of the features.
     classes
         Names of the classes; empty for a regression.
+    unit
+        Of the numbers.
     """
 
     values: FloatArray
@@ -47,6 +50,7 @@ class Table:
     sites: npt.NDArray[np.str_]
     names: tuple[str, ...]
     classes: tuple[str, ...] = ()
+    unit: str = "1"
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, np.float64)
@@ -73,7 +77,7 @@ class Table:
     def take(self, indices: npt.ArrayLike) -> Table:
         """Return some of the cases."""
         i = np.asarray(indices, np.int64)
-        return Table(self.values[i], self.target[i], self.groups[i], self.sites[i], self.names, self.classes)
+        return Table(self.values[i], self.target[i], self.groups[i], self.sites[i], self.names, self.classes, self.unit)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -131,17 +135,14 @@ class Recipe:
         kept = _chosen(z, table.target, varies, self.keep, bool(table.classes))
         if not kept.size:
             raise ContentError("No feature varies among the training cases: expected one or more that does.")
-        scale, centre, logarithm, wanted = 1.0, 0.0, False, table.target
-        if not table.classes:  # numbers are learned in standard units, so that settings mean the same for years and for ml
-            logarithm = _skewed(table.target)
-            wanted = np.log(table.target) if logarithm else table.target.astype(np.float64)
-            centre, scale = float(np.mean(wanted)), max(float(np.std(wanted)), 1e-12)
-            wanted = (wanted - centre) / scale
+        standard = Standard(0.0, 1.0, False) if table.classes else standard_of(table.target)
+        wanted = table.target if table.classes else standard.into(table.target)
         model = known.make(table.task, self.seed, int(kept.size), **self.settings)
         with one_thread():
             model.fit(z[:, kept], wanted)
         spread = np.where(varies, spread, 1.0)
-        return FittedRecipe(self, table.classes, middle, combat, mean, spread, kept, model, centre, scale, logarithm)
+        units = (standard.centre, standard.scale, standard.logarithm)
+        return FittedRecipe(self, table.classes, middle, combat, mean, spread, kept, model, *units)
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,7 @@ class FittedRecipe:
     def predict_prepared(self, z: FloatArray) -> FloatArray:
         """Return the same for what `prepared` gives."""
         if not self.classes:
-            out = np.asarray(self.model.predict(z) * self.scale + self.centre, np.float64)
-            return np.exp(out) if self.logarithm else out
+            return Standard(self.centre, self.scale, self.logarithm).back(self.model.predict(z))
         p = np.zeros((len(z), len(self.classes)))
         from isocenter.learn.estimators.ensemble import probabilities_of
 
@@ -211,13 +211,6 @@ def _middles(values: FloatArray) -> FloatArray:
         return np.asarray(np.median(values, axis=0))
     held = np.ma.masked_invalid(values)
     return np.asarray(np.ma.median(held, axis=0).filled(0.0))
-
-
-def _skewed(target: npt.NDArray[Any]) -> bool:
-    """Return whether a positive target has so long an upper tail that its logarithm is the better scale (skewness above 1)."""
-    y = np.asarray(target, np.float64)
-    spread = float(y.std())
-    return bool(y.min() > 0 and spread > 0 and float(((y - y.mean()) ** 3).mean()) / spread**3 > 1.0)
 
 
 @functools.cache

@@ -24,6 +24,7 @@ from isocenter.learn.recipe import Recipe, Table
 from isocenter.learn.represent import represent
 from isocenter.learn.shortcut import Shortcut, shortcut
 from isocenter.learn.splits import Splits, kfold, leave_one_site_out
+from isocenter.learn.standard import require_spread
 
 if TYPE_CHECKING:  # a study of classical learners must not load torch
     from isocenter.learn.deep import Deep
@@ -64,6 +65,8 @@ class StudyOptions:
         Networks of a fold, each trained without one of so many parts of its training patients.
     training
         Folder of the curves and checkpoints of networks; None keeps none.
+    unit
+        Of labels that are numbers.
     """
 
     folds: int = 5
@@ -76,6 +79,7 @@ class StudyOptions:
     minutes: float = 0.0
     parts: int = 3
     training: Path | None = None
+    unit: str = "1"
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,9 @@ class Study:
         return "mae" if not self.table.classes else "auc_roc" if len(self.table.classes) == 2 else "macro_auc_roc"
 
 
-def table_of(cohort: Cohort, say: Say | None = None) -> tuple[Table, tuple[int, ...], tuple[tuple[str, str], ...]]:
+def table_of(
+    cohort: Cohort, say: Say | None = None, unit: str = "1"
+) -> tuple[Table, tuple[int, ...], tuple[tuple[str, str], ...]]:
     """Return the features of a cohort: its columns where it has any, else what its images look like.
 
     Parameters
@@ -155,6 +161,8 @@ def table_of(cohort: Cohort, say: Say | None = None) -> tuple[Table, tuple[int, 
         For classification or regression.
     say
         Told what is done.
+    unit
+        Of labels that are numbers.
 
     Returns
     -------
@@ -206,6 +214,7 @@ def table_of(cohort: Cohort, say: Say | None = None) -> tuple[Table, tuple[int, 
         sites,
         names or tuple(cohort.features),
         kept.classes if cohort.task == "classification" else (),
+        unit,
     )
     return table, tuple(used), tuple(aside)
 
@@ -247,21 +256,23 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
     Raises
     ------
     ContentError
-        If nothing can be learned (one class, too few patients), or the leakage scan found what makes every score meaningless.
+        If nothing can be learned (one class, one number, too few patients), or the leakage scan found what makes every score meaningless.
     """
     options = options or StudyOptions()
     if cohort.task not in ("classification", "regression"):
         raise ContentError(
             f"'{cohort.name}' is a cohort for {cohort.task}: `run --labels` learns classes and numbers; expected a column 'label' of them."
         )
-    table, used, aside = table_of(cohort, say)
+    table, used, aside = table_of(cohort, say, options.unit)
+    if not table.classes:
+        require_spread(table.target, f"'{cohort.name}'")
     kept = cohort.take(used)
     splits, sites = plan_folds(kept, options)
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     folds = _parts(splits)
     recipes, proofs = _classical(table, folds, options, say)
-    deep = _deep(kept, table, folds, _parts(sites), options, say)
+    deep, untrained = _deep(kept, table, folds, _parts(sites), options, say)
     if deep is not None:
         proofs[NETWORK] = deep.proof
     primary = proofs[options.primary]
@@ -292,7 +303,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         apart,
         curve,
         _final(table, recipes[options.primary], primary) if deep is None or deep.final is None else deep.final,
-        cohort.notes,
+        (*cohort.notes, *untrained),
         beside,
         None if deep is None else deep.plan,
     )
@@ -310,25 +321,35 @@ def _classical(table: Table, folds: Any, options: StudyOptions, say: Say | None)
     return recipes, proofs
 
 
-def _deep(kept: Cohort, table: Table, folds: Any, sites: Any, options: StudyOptions, say: Say | None) -> Deep | None:
-    """Return the network beside the classical learners, None where none is wanted."""
+def _deep(
+    kept: Cohort, table: Table, folds: Any, sites: Any, options: StudyOptions, say: Say | None
+) -> tuple[Deep | None, tuple[str, ...]]:
+    """Return the network beside the classical learners, None where none is wanted or can be trained; and why it cannot."""
     wanted = options.primary == NETWORK
-    of_images = bool(table.classes) and not kept.features
+    of_images = not kept.features
     if wanted and not (of_images and options.minutes > 0):
         raise ContentError(
-            f"Learner '{NETWORK}' on '{kept.name}' with {options.minutes:g} minutes: a network learns classes of images, and takes its time; "
-            "expected images, labels that are classes, and more than 0 --minutes."
+            f"Learner '{NETWORK}' on '{kept.name}' with {options.minutes:g} minutes: a network learns from images, and takes its time; "
+            "expected images, and more than 0 --minutes."
         )
     if not of_images or options.minutes <= 0:
-        return None
+        return None, ()
     require("torch", "Training a network")
     require("monai", "Training a network")
-    from isocenter.learn.deep import prove_deep
+    from isocenter.learn.deep import plan_deep, prove_deep
 
+    away = sites if wanted else ()
+    count = (len(folds) + len(away) + int(wanted)) * options.parts
+    try:
+        plan = plan_deep(kept.image, table, folds, options.minutes, count, parts=options.parts, seed=options.seed)
+    except ContentError as error:
+        if wanted:
+            raise
+        return None, (str(error),)  # the others are proved all the same
     return prove_deep(
-        kept.image, table, folds, options.minutes, sites=sites if wanted else (), whole=wanted, parts=options.parts, seed=options.seed,
-        folder=options.training, names=kept.identifiers, say=say,
-    )  # fmt: skip
+        kept.image, table, folds, options.minutes, sites=away, whole=wanted, parts=options.parts, seed=options.seed,
+        folder=options.training, names=kept.identifiers, say=say, plan=plan,
+    ), ()  # fmt: skip
 
 
 def _final(table: Table, recipe: Recipe, proof: Proof) -> FoldModel:

@@ -20,9 +20,10 @@ from isocenter.learn.package.archive import pack, unpack
 from isocenter.learn.package.export import export_bundle, export_onnx
 from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
 from isocenter.learn.package.reading import read_package, write_package
-from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.heads import ClassHead
+from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.preparation import prepared
 from isocenter.learn.train.segmentation import TrainedSegmenter
@@ -66,8 +67,8 @@ def segmenter(path: Path, members: int = 2) -> Package:
 
 def classifier(path: Path, members: int = 2) -> Package:
     networks = tuple(built("vgg", k, in_channels=1, out_channels=2, dimensions=2, **VGG) for k in range(members))
-    trained = TrainedClassifier(("ill", "well"), (32, 32), 1, networks)
-    model = NetworkClassifier(trained, "vgg", VGG, Calibrator("temperature", 1.7), 0.4)
+    trained = TrainedNetwork(ClassHead(("ill", "well")), (32, 32), 1, networks)
+    model = NetworkPredictor(trained, "vgg", VGG, Calibrator("temperature", 1.7), 0.4)
     return write_package(path, model, name="made-up-health", fingerprint=fingerprint())
 
 
@@ -86,7 +87,7 @@ def test_a_segmenter_labels_the_same_after_reading(tmp_path: Path) -> None:
 def test_a_classifier_predicts_the_same_after_reading(tmp_path: Path) -> None:
     package = classifier(tmp_path / "a.isocenter")
     trained = package.model.trained
-    expected = Calibrator("temperature", 1.7)(trained.probabilities([image()]))[0]
+    expected = Calibrator("temperature", 1.7)(trained.answers([image()]))[0]
     found = package.predict(image())
     assert isinstance(found, Prediction)
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-7)

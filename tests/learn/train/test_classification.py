@@ -13,7 +13,7 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.learn.train.classification import train_classifier
-from isocenter.learn.train.ensemble import joined_classifiers
+from isocenter.learn.train.ensemble import joined_networks
 from isocenter.learn.train.settings import FitSettings
 
 
@@ -40,11 +40,11 @@ def test_two_textures_are_told_apart(tmp_path: Path) -> None:
     assert trained.classes == ("lying", "standing")
     prediction = trained.predict(striped(99, 1, size=40))
     assert prediction.label == "standing", "another size is brought to that of the training"
-    assert (trained.probabilities(IMAGES).argmax(1) == np.arange(12) % 2).mean() > 0.9
+    assert (trained.answers(IMAGES).argmax(1) == np.arange(12) % 2).mean() > 0.9
     again = train_classifier(IMAGES, LABELS, folder=tmp_path, validation=0.25, **OPTIONS)
     assert torch.equal(again.networks[0].head[1].weight, trained.networks[0].head[1].weight)
-    both = joined_classifiers([trained, again])
-    assert np.allclose(both.probabilities(IMAGES), trained.probabilities(IMAGES))
+    both = joined_networks([trained, again])
+    assert np.allclose(both.answers(IMAGES), trained.answers(IMAGES))
     assert set(trained.histories[0].columns()) >= {"log_likelihood", "balanced_accuracy"}
 
 

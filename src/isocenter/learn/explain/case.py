@@ -23,7 +23,7 @@ from isocenter.nets.attribution.grad_cam import grad_cam
 from isocenter.nets.attribution.grad_cam_plus_plus import grad_cam_plus_plus
 from isocenter.nets.attribution.integrated_gradients import integrated_gradients
 
-__all__ = ["METHODS", "Cover", "Explanation", "Method", "NetworkModel", "Settings", "explain_case"]
+__all__ = ["METHODS", "NUMBER", "Cover", "Explanation", "Method", "NetworkModel", "Settings", "explain_case"]
 
 Method = Literal["occlusion", "grad_cam", "grad_cam_plus_plus", "integrated_gradients"]
 Cover = Literal["mean", "zero", "blur"]
@@ -31,6 +31,8 @@ METHODS: tuple[Method, ...] = ("occlusion", "grad_cam", "grad_cam_plus_plus", "i
 
 FloatArray = npt.NDArray[np.float64]
 
+#: What an explained number is called.
+NUMBER = "number"
 #: Closest to 0 and 1 that a probability counts. Occlusion compares log-odds, since the probability of a sure model does not fall
 #: before nearly all of a finding is covered.
 _SURE = 1e-9
@@ -40,16 +42,16 @@ _COARSE = 5
 
 @runtime_checkable
 class NetworkModel(Protocol):
-    """A model whose networks can be looked into: `learn.train.classification.TrainedClassifier` is one."""
+    """A model whose networks can be looked into: `learn.train.images.TrainedNetwork` is one."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the logits."""
+        """Names of the classes, in the order of the logits; empty where the one output is a number."""
         ...
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """The networks whose probabilities are averaged."""
+        """The networks whose answers are averaged."""
         ...
 
     def seen(self, image: Image) -> npt.NDArray[np.float32]:
@@ -68,11 +70,11 @@ class Explanation:
     Attributes
     ----------
     map
-        Attribution on the image's own grid: positive where the sample speaks for the class.
+        Attribution on the image's own grid: positive where the sample speaks for the class, or raises the number.
     method, target
-        What was asked, and of which class.
+        What was asked, and of which class; ``number`` of a number.
     probability
-        That the model gives the class.
+        That the model gives the class; NaN of a number.
     sanity
         Whether the map depends on the weights; None where it was not or cannot be checked.
     warnings
@@ -108,13 +110,13 @@ def explain_case(
     Parameters
     ----------
     model
-        A trained classifier, or any function from an image to probabilities (then `method` is ``occlusion``).
+        Trained networks of classes or of a number, or any function from an image to probabilities (then `method` is ``occlusion``).
     image
         Two or three spatial axes, without time.
     method
         ``occlusion``, ``grad_cam``, ``grad_cam_plus_plus`` or ``integrated_gradients``.
     target
-        Name or index of the class; None takes the most probable one.
+        Name or index of the class; None takes the most probable one, or the number.
     classes
         Names of the classes, for a function that gives bare probabilities.
     layer
@@ -233,9 +235,7 @@ def _of_networks(
     for net in model.networks:
         net.eval()
     x = torch.from_numpy(data)[None]
-    with torch.no_grad():
-        mean = np.mean([net(x).double().softmax(1)[0].numpy() for net in model.networks], axis=0)
-    chosen = _index(target, model.classes, mean)
+    name, chosen, probability = _of_number(target) if not model.classes else _of_class(model, x, target)
     warnings: list[str] = []
 
     def values(net: nn.Module, notes: list[str] | None = None) -> FloatArray:
@@ -250,16 +250,30 @@ def _of_networks(
                 f"The layer has {shape} places: the map tells no finer than that; name an earlier one, or use occlusion."
             )
     if not found.any():
-        warnings.append("Warning: the map is empty: nothing in this layer speaks for the class.")
+        what = "speaks for the class" if model.classes else "raises the number"
+        warnings.append(f"Warning: the map is empty: nothing in this layer {what}.")
     check = check and any(True for _ in model.networks[0].parameters())  # a network that came as ONNX shows no weights
     sanity = sanity_check(values, model.networks[0], seed=seed) if check else None
     if sanity is None:
         warnings.append("Whether the map depends on what the network learnt was not checked.")
     elif not sanity.passed:
         warnings.append(sanity.sentence)
-    name = model.classes[chosen]
     native = attribution_image(found, grid, image, f"explain.{settings.method}", settings.record(name), seed if check else None)
-    return Explanation(native, settings.method, name, float(mean[chosen]), sanity, tuple(dict.fromkeys(warnings)))
+    return Explanation(native, settings.method, name, probability, sanity, tuple(dict.fromkeys(warnings)))
+
+
+def _of_class(model: NetworkModel, x: Tensor, target: str | int | None) -> tuple[str, int, float]:
+    """Return name, index and probability of the class that is explained."""
+    with torch.no_grad():
+        mean = np.mean([net(x).double().softmax(1)[0].numpy() for net in model.networks], axis=0)
+    chosen = _index(target, model.classes, mean)
+    return model.classes[chosen], chosen, float(mean[chosen])
+
+
+def _of_number(target: str | int | None) -> tuple[str, int, float]:
+    if target is not None:
+        raise ParameterError(f"Class '{target}' of a model that gives a number: there are no classes; leave the target out.")
+    return NUMBER, 0, float("nan")
 
 
 def _map(
@@ -292,6 +306,8 @@ def _map(
     def score(batch: npt.NDArray[np.float32]) -> FloatArray:
         with torch.no_grad():
             logits = net(torch.from_numpy(batch)).double()
+        if logits.shape[1] == 1:  # a number: there is nothing beside it to compare it with
+            return np.asarray(logits[:, 0].numpy())
         others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=1)
         return np.asarray((logits[:, target] - others.logsumexp(1)).numpy())
 

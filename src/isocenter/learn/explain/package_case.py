@@ -13,7 +13,7 @@ from isocenter.core.image import Image
 from isocenter.core.provenance import StepRecord
 from isocenter.core.results import Prediction
 from isocenter.kernels.occlusion import occlusion_map
-from isocenter.learn.explain.case import Cover, Method, Settings, explain_case
+from isocenter.learn.explain.case import NUMBER, Cover, Method, Settings, explain_case
 from isocenter.learn.explain.native import attribution_image, resampled
 from isocenter.learn.explain.sanity import SanityCheck
 from isocenter.learn.explain.table_sanity import sanity_of_table
@@ -31,6 +31,12 @@ KINDS: dict[str, tuple[str, ...]] = {
     "table": ("shap",),
 }
 _SURE = 1e-9
+_MEANING_OF_NUMBER = {
+    "grad_cam": "where the features of a layer raise the number, by their mean gradient",
+    "grad_cam_plus_plus": "where the features of a layer raise the number, weighted place by place",
+    "occlusion": "by how much the number falls while a patch there is covered",
+    "integrated_gradients": "each sample's share of the difference of the number from that of an image without anything in it",
+}
 _MEANING = {
     "grad_cam": "where the features of a layer raise the score of the class, by their mean gradient",
     "grad_cam_plus_plus": "where the features of a layer raise the score of the class, weighted place by place",
@@ -77,6 +83,8 @@ class Explained:
         What was asked, and of which class or segment.
     probability
         That the package gives the class; None for a number or a segment.
+    value
+        The number that the package gives; None for a class or a segment.
     meaning
         What a value of the map is, in words.
     sanity
@@ -92,6 +100,7 @@ class Explained:
     meaning: str
     sanity: SanityCheck | None
     warnings: tuple[str, ...]
+    value: float | None = None
 
 
 def kind_of(package: Package) -> str:
@@ -183,13 +192,19 @@ def explain_image(package: Package, image: Image, method: str, asked: Asked | No
     else:
         predicted = package.apply(seen)
         assert isinstance(predicted, Prediction)  # a segmenter was taken above
-        name = package.classes[class_index(package, asked.target, predicted.probabilities)]
+        name = package.classes[class_index(package, asked.target, predicted.probabilities)] if package.classes else asked.target
         own = explain_case(
             package.model.trained, seen, _method(method), target=name, layer=asked.layer, patch=asked.patch, stride=asked.stride,
             check=asked.check, seed=asked.seed,
         )  # fmt: skip
-        probability = predicted.probabilities[package.classes.index(name)]
-        found = Explained(own.map, method, name, probability, _MEANING[method], own.sanity, own.warnings)
+        if not package.classes or name is None:
+            meaning = _MEANING_OF_NUMBER[method] + (
+                "" if method.startswith("grad_cam") else ", in standard units of the training"
+            )
+            found = Explained(own.map, method, own.target, None, meaning, own.sanity, own.warnings, predicted.value)
+        else:
+            probability = predicted.probabilities[package.classes.index(name)]
+            found = Explained(own.map, method, name, probability, _MEANING[method], own.sanity, own.warnings)
     return Explained(
         _native(found.map, image, None),
         found.method,
@@ -198,6 +213,7 @@ def explain_image(package: Package, image: Image, method: str, asked: Asked | No
         found.meaning,
         found.sanity,
         found.warnings,
+        found.value,
     )
 
 
@@ -273,14 +289,14 @@ def _of_features(package: Package, seen: Image, asked: Asked) -> Explained:
 
     found = values(model)
     sanity = sanity_of_table(values, model, draws=5, seed=seed) if check else None
-    name = package.classes[chosen] if package.classes else str(package.manifest["unit"])
+    name = package.classes[chosen] if package.classes else NUMBER
     own = attribution_image(found, seen.geometry, seen, "explain.occlusion", settings.record(name), seed if check else None)
     warnings = [] if sanity is None or sanity.passed else [sanity.sentence]
     if sanity is None:
         warnings.append("Whether the map depends on what the model learnt was not checked.")
-    meaning = _MEANING["occlusion"] if package.classes else "by how much the number falls while a patch there is covered"
+    meaning = (_MEANING if package.classes else _MEANING_OF_NUMBER)["occlusion"]
     probability = predicted.probabilities[chosen] if package.classes else None
-    return Explained(own, "occlusion", name, probability, meaning, sanity, tuple(warnings))
+    return Explained(own, "occlusion", name, probability, meaning, sanity, tuple(warnings), predicted.value)
 
 
 def _scores(model: TableModel, rows: FloatArray, chosen: int) -> FloatArray:

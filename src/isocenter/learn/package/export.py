@@ -26,7 +26,8 @@ def export_onnx(package: Package, path: Path) -> list[str]:
     """Write the model of a package as ONNX and return what was done, in words.
 
     A table model takes ``features`` (n, features) in double precision, NaN where missing, and, where it harmonises sites, ``site`` (n) as
-    text; it gives ``result``: calibrated probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``, before calibration.
+    text; it gives ``result``: calibrated probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``:
+    those of the classes before calibration, or the number in its unit.
 
     Parameters
     ----------
@@ -54,14 +55,15 @@ def export_onnx(package: Package, path: Path) -> list[str]:
     _require_networks(package)
     from isocenter.nets.onnx_export import export_onnx as write
 
-    lines = []
+    lines, numbers = [], package.manifest["task"] == "regression"
     networks = package.model.trained.networks
     for k, net in enumerate(networks):
         target = path if len(networks) == 1 else path.with_name(f"{path.stem}-{k + 1}{path.suffix}")
-        worst = write(net, (1, *_input_shape(package)), target, tolerance=TOLERANCE, any_batch=False)
-        lines.append(f"{target}: prepared image in, scores out; differs by at most {worst:.2g}.")
+        worst = write(_exported(package, net), (1, *_input_shape(package)), target, tolerance=TOLERANCE, any_batch=False)
+        lines.append(f"{target}: prepared image in, {'number' if numbers else 'scores'} out; differs by at most {worst:.2g}.")
     if len(networks) > 1:
-        lines.append("Average the probabilities (soft maximum of the scores) of the files; the package does so.")
+        what = "numbers" if numbers else "probabilities (soft maximum of the scores)"
+        lines.append(f"Average the {what} of the files; the package does so.")
     return lines
 
 
@@ -71,6 +73,11 @@ def _require_networks(package: Package) -> None:
             f"Model '{package.manifest['name']}' classifies samples one by one: it has no form in ONNX or MONAI; use the package itself, "
             "or train a network (--minutes)."
         )
+
+
+def _exported(package: Package, net: Any) -> Any:
+    """Return a network of a package as it goes out: one of numbers gives them in their unit."""
+    return net if package.manifest["task"] == "segmentation" else package.model.trained.head.exported(net).eval()
 
 
 def _input_shape(package: Package) -> tuple[int, ...]:
@@ -116,17 +123,18 @@ def export_bundle(package: Package, folder: Path) -> list[str]:
 
     for part in ("configs", "models", "docs"):
         atomic.make_folder(folder / part)
-    net, shape = networks[0].eval(), _input_shape(package)
+    net, shape = _exported(package, networks[0].eval()), _input_shape(package)
     image = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
     buffer = folder / "models" / "model.pt2"
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own parts
         torch.export.save(torch.export.export(net, (image,)), buffer)
-        worst = float((torch.export.load(buffer).module()(image) - net(image)).abs().max())
+        wanted = net(image)
+        worst = float((torch.export.load(buffer).module()(image) - wanted).abs().max()) / max(float(wanted.abs().max()), 1.0)
     if not worst <= TOLERANCE:
         buffer.unlink()
         raise VerificationError(f"{buffer}: the written network differs by {worst:.2g}; expected at most {TOLERANCE:g}.")
-    weights.save(net.state_dict(), folder / "models" / "model.safetensors")
+    weights.save(networks[0].state_dict(), folder / "models" / "model.safetensors")
     atomic.write_text(folder / "configs" / "metadata.json", _json(_metadata(package, shape)))
     atomic.write_text(folder / "configs" / "inference.json", _json(_inference(package)))
     atomic.write_text(folder / "docs" / "README.md", package.card)
@@ -143,8 +151,8 @@ def _json(value: Any) -> str:
 def _metadata(package: Package, shape: tuple[int, ...]) -> dict[str, Any]:
     manifest, torch = package.manifest, require("torch", "Exporting a MONAI bundle")
     monai = require("monai", "Exporting a MONAI bundle")
-    segments = manifest["task"] == "segmentation"
-    names = ["background", *package.classes] if segments else list(package.classes)
+    segments, numbers = manifest["task"] == "segmentation", manifest["task"] == "regression"
+    names = ["background", *package.classes] if segments else list(package.classes) or [f"number, unit {manifest['unit']}"]
     calibrator = getattr(package.model, "calibrator", None)
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json",
@@ -176,12 +184,12 @@ def _metadata(package: Package, shape: tuple[int, ...]) -> dict[str, Any]:
             },
             "outputs": {
                 "pred": {
-                    "type": "probabilities",
-                    "format": "segmentation" if segments else "classes",
+                    "type": "number" if numbers else "probabilities",
+                    "format": "segmentation" if segments else "regression" if numbers else "classes",
                     "num_channels": len(names),
                     "spatial_shape": list(shape[1:]) if segments else [1],
                     "dtype": "float32",
-                    "value_range": [0, 1],
+                    "value_range": [] if numbers else [0, 1],
                     "is_patch_data": segments,
                     "channel_def": {str(k): name for k, name in enumerate(names)},
                 }

@@ -10,8 +10,9 @@ from typing import Any
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.labels import Segment
 from isocenter.learn.package.importing import FAR, Imported, axes_of, filled, tried
-from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter, built_net
-from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter, built_net
+from isocenter.learn.train.heads import ClassHead
+from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
 from isocenter.nets.monai_bundle import bundle_config, bundle_parts
@@ -78,8 +79,8 @@ def from_bundle(folder: Path, model: str = "models/model.pt") -> Imported:
         )
     if prepared.scale:
         raise UnsupportedError(f"{folder}: a classifier that clips values: expected one that takes standardised images.")
-    trained = TrainedClassifier(tuple(names), size, channels, (net.eval(),))
-    model_of = NetworkClassifier(trained, f"monai.{name}", parameters)
+    trained = TrainedNetwork(ClassHead(tuple(names)), size, channels, (net.eval(),))
+    model_of = NetworkPredictor(trained, f"monai.{name}", parameters)
     return Imported(model_of, axes_of(len(size)), channels, size, None, before=before, notes=(note,))
 
 

@@ -15,8 +15,9 @@ from isocenter.core.errors import ContentError, IsocenterError, ParameterError, 
 from isocenter.core.image import Image
 from isocenter.core.labels import Segment
 from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
-from isocenter.learn.package.networks import NetworkClassifier, NetworkSegmenter, built_net
-from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter, built_net
+from isocenter.learn.train.heads import ClassHead
+from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.nnunet import import_nnunet
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
@@ -64,7 +65,7 @@ class Imported:
         What was not taken over, for the card.
     """
 
-    model: NetworkClassifier | NetworkSegmenter
+    model: NetworkPredictor | NetworkSegmenter
     axes: str
     channels: int
     size: tuple[int, ...]
@@ -191,9 +192,9 @@ def from_description(path: Path, described: Described, key: str | None = None) -
         filled(net, source_weights(path, key), path, described.network)
     tried(net, channels, described.size, outputs, segments, path)
     if not segments:
-        trained = TrainedClassifier(names, described.size, channels, (net.eval(),))
+        trained = TrainedNetwork(ClassHead(names), described.size, channels, (net.eval(),))
         return Imported(
-            NetworkClassifier(trained, described.network, parameters),
+            NetworkPredictor(trained, described.network, parameters),
             axes_of(axes),
             channels,
             described.size,

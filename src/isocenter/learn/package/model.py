@@ -42,7 +42,7 @@ class Package:
     manifest
         Name, task, classes, expected inputs, training.
     model
-        `TableModel`, `PlaceModel`, `NetworkClassifier` or `NetworkSegmenter`.
+        `TableModel`, `PlaceModel`, `NetworkPredictor` or `NetworkSegmenter`.
     pipeline
         What is done before and after the model, which is a step of it.
     fingerprint
@@ -153,7 +153,8 @@ class Package:
         if self.manifest["task"] in ("detection", "landmarks"):
             places: Places = self.model.predict(value)
             return places.world()
-        return Prediction(self.classes, tuple(float(p) for p in self.model.probabilities([value])[0]))
+        said: Prediction = self.model.predict(value, str(self.manifest["unit"]))
+        return said
 
     def refuse_axes(self, image: Image) -> None:
         """Raise ContentError where an image has another number of spatial axes than those of the training."""

@@ -1,8 +1,8 @@
-"""What predicts in a package of networks: classifiers and segmenters of images, as plain values and arrays."""
+"""What predicts in a package of networks: classes, numbers and segments of images, as plain values and arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,34 +14,36 @@ from torch import nn
 from isocenter import nets
 from isocenter.core.errors import FormatError, IsocenterError
 from isocenter.core.image import Image
+from isocenter.core.results import Prediction
 from isocenter.learn.evaluate.calibration import Calibrator
 from isocenter.learn.package.models import calibrator_from, calibrator_to
-from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.heads import head_from
+from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
-__all__ = ["NetworkClassifier", "NetworkSegmenter", "built_net", "restore", "restored_net", "take_apart"]
+__all__ = ["NetworkPredictor", "NetworkSegmenter", "built_net", "restore", "restored_net", "take_apart"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class NetworkClassifier:
-    """A trained classifier with its calibrator and operating point.
+class NetworkPredictor:
+    """Trained networks of classes or numbers; of classes with calibrator and operating point.
 
     Attributes
     ----------
     trained
         One network, or several that are averaged.
     network, parameters
-        Name in `isocenter.nets`, and what it was built with beside channels, classes and axes.
+        Name in `isocenter.nets`, and what it was built with beside channels, outputs and axes.
     calibrator
         Fitted on cases that were held out; None where there is none.
     threshold
         Of the second of two classes.
     """
 
-    trained: TrainedClassifier
+    trained: TrainedNetwork
     network: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     calibrator: Calibrator | None = None
@@ -49,13 +51,13 @@ class NetworkClassifier:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
+        """Names of the classes; empty for numbers."""
         return self.trained.classes
 
-    def probabilities(self, images: Sequence[Image]) -> npt.NDArray[np.float64]:
-        """Return calibrated probabilities of shape (images, classes)."""
-        p = self.trained.probabilities(images)
-        return p if self.calibrator is None else self.calibrator(p)
+    def predict(self, image: Image, unit: str = "1") -> Prediction:
+        """Return calibrated probabilities of an image, or its number in a unit."""
+        answers = self.trained.answers([image])
+        return self.trained.head.prediction((answers if self.calibrator is None else self.calibrator(answers))[0], unit)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class NetworkSegmenter:
         return tuple(s.name for s in self.trained.segments)
 
 
-def take_apart(model: NetworkClassifier | NetworkSegmenter) -> tuple[dict[str, Any], Arrays]:
+def take_apart(model: NetworkPredictor | NetworkSegmenter) -> tuple[dict[str, Any], Arrays]:
     """Return a model as plain values and arrays."""
     arrays: Arrays = {}
     for k, net in enumerate(model.trained.networks):
@@ -88,11 +90,11 @@ def take_apart(model: NetworkClassifier | NetworkSegmenter) -> tuple[dict[str, A
         return {"kind": "segmenter", "count": count, "plan": trained.plan.to_dict(), "mirror": list(trained.mirror)}, arrays
     own = model.trained
     return {
-        "kind": "classifier",
+        "kind": "classifier" if own.classes else "regressor",
         "count": count,
         "network": model.network,
         "parameters": dict(model.parameters),
-        "classes": list(own.classes),
+        **own.head.to_dict(),
         "size": list(own.size),
         "channels": own.channels,
         "calibrator": calibrator_to(model.calibrator),
@@ -100,7 +102,7 @@ def take_apart(model: NetworkClassifier | NetworkSegmenter) -> tuple[dict[str, A
     }, arrays
 
 
-def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> NetworkClassifier | NetworkSegmenter:
+def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> NetworkPredictor | NetworkSegmenter:
     """Return the model that `take_apart` described.
 
     Raises
@@ -116,12 +118,12 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
                 made = [net.to(memory_format=torch.channels_last) for net in made]
             return NetworkSegmenter(TrainedSegmenter(plan, tuple(made), (), tuple(description["mirror"])))
         size, channels = tuple(int(n) for n in description["size"]), int(description["channels"])
-        classes, parameters = tuple(map(str, description["classes"])), dict(description["parameters"])
-        whole = {"in_channels": channels, "out_channels": len(classes), "dimensions": len(size), **parameters}
+        head, parameters = head_from(description), dict(description["parameters"])
+        whole = {"in_channels": channels, "out_channels": head.outputs, "dimensions": len(size), **parameters}
         made = [restored_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
-        trained = TrainedClassifier(classes, size, channels, tuple(made))
+        trained = TrainedNetwork(head, size, channels, tuple(made))
         calibrator = calibrator_from(description["calibrator"])
-        return NetworkClassifier(trained, description["network"], parameters, calibrator, float(description["threshold"]))
+        return NetworkPredictor(trained, description["network"], parameters, calibrator, float(description["threshold"]))
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, FormatError):
             raise

@@ -39,7 +39,14 @@ FORMAT = "isocenter model package 1"
 
 #: Kinds of models that label images, and how far a self-test may be off for each kind.
 _SEGMENTERS = ("segmenter", "pixels")
-_TOLERANCES = {"table": 1e-6, "classifier": 1e-4, "segmenter": 1e-3, "pixels": 1e-3, **dict.fromkeys(places.KINDS, 1e-2)}
+_TOLERANCES = {
+    "table": 1e-6,
+    "classifier": 1e-4,
+    "regressor": 1e-4,
+    "segmenter": 1e-3,
+    "pixels": 1e-3,
+    **dict.fromkeys(places.KINDS, 1e-2),
+}
 #: What stands in the file where its maker names no other terms.
 _LICENCE = "No licence was stated by the maker of this model: all rights are reserved until they say otherwise.\n"
 
@@ -119,7 +126,7 @@ def write_package(
     path
         The file; its name ends in ``.isocenter``.
     model
-        `TableModel`, `pixels.PixelSegmenter`, `PlaceModel`, `networks.NetworkClassifier` or `networks.NetworkSegmenter`.
+        `TableModel`, `pixels.PixelSegmenter`, `PlaceModel`, `networks.NetworkPredictor` or `networks.NetworkSegmenter`.
     name
         What it is called: lower-case words joined by hyphens.
     fingerprint
@@ -355,7 +362,7 @@ def _manifest(
     elif kind in places.KINDS:
         words = places.words_of(model)
     else:
-        network = model.network if kind == "classifier" else model.trained.plan.network
+        network = model.trained.plan.network if kind == "segmenter" else model.network
         words = f"Network {network}, mean of {len(model.trained.networks)} trainings."
     inputs = {
         "source": description.get("source", "image"),

@@ -1,4 +1,4 @@
-"""Several trainings as one: their probabilities are averaged, not their labels."""
+"""Several trainings as one: their probabilities or numbers are averaged, not their labels."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from isocenter.core.errors import ParameterError
-from isocenter.learn.train.classification import TrainedClassifier
+from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
-__all__ = ["joined_classifiers", "joined_segmenters"]
+__all__ = ["joined_networks", "joined_segmenters"]
 
 Member = TypeVar("Member")
 
@@ -37,8 +37,8 @@ def joined_segmenters(members: Sequence[TrainedSegmenter]) -> TrainedSegmenter:
     return TrainedSegmenter(first.plan, networks, tuple(h for m in members for h in m.histories), first.mirror)
 
 
-def joined_classifiers(members: Sequence[TrainedClassifier]) -> TrainedClassifier:
-    """Return the ensemble of classifiers of the same classes and image size.
+def joined_networks(members: Sequence[TrainedNetwork]) -> TrainedNetwork:
+    """Return the ensemble of networks of the same classes, or the same units of a number, and image size.
 
     Raises
     ------
@@ -46,10 +46,10 @@ def joined_classifiers(members: Sequence[TrainedClassifier]) -> TrainedClassifie
         If they differ in either.
     """
     first = _first(members)
-    if any((m.classes, m.size, m.channels) != (first.classes, first.size, first.channels) for m in members):
-        raise ParameterError("Classifiers of an ensemble with different classes or sizes: expected the same for all.")
+    if any((m.head, m.size, m.channels) != (first.head, first.size, first.channels) for m in members):
+        raise ParameterError("Networks of an ensemble with different classes, units or sizes: expected the same for all.")
     networks = tuple(net for member in members for net in member.networks)
-    return TrainedClassifier(first.classes, first.size, first.channels, networks, tuple(h for m in members for h in m.histories))
+    return TrainedNetwork(first.head, first.size, first.channels, networks, tuple(h for m in members for h in m.histories))
 
 
 def _first(members: Sequence[Member]) -> Member:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from isocenter.learn.loading.loader import Loader
@@ -31,7 +30,7 @@ class Feed:
         Processes among which each batch is parted already.
     """
 
-    def __init__(self, loader: Loader, names: Sequence[str], targets: npt.NDArray[np.int64] | None = None) -> None:
+    def __init__(self, loader: Loader, names: Sequence[str], targets: npt.NDArray[Any] | None = None) -> None:
         self.loader, self.names, self.targets = loader, list(names), targets
         self.shared_by = loader.part[1]
 
