@@ -17,11 +17,11 @@ from isocenter.jobs.learn_places_words import (
     spread,
 )
 from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.jobs.places import beside_truth
 from isocenter.learn.evaluate.detection import Froc
 from isocenter.learn.places.model import judged_findings
 from isocenter.learn.places.scores import curve_of, landmark_errors, losses
 from isocenter.view import curves
-from isocenter.view.places import FOUND, TRUE, Marks, marked
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
 
 __all__ = ["places_report", "worst_places"]
@@ -182,14 +182,8 @@ def _worst(found: Any) -> tuple[Any, ...]:
             image = found.cohort.image(k)
         except InputError:
             continue  # it could be read before; a picture is not worth failing for
-        boxes = true.kind == "boxes"
-        # Landmarks are named once, at their true place; candidates say how sure they are.
-        words = tuple(f"{s:.2f}" for s in places.scores) if boxes and places.scores is not None else ("",) * len(places)
-        marks = [
-            Marks(true.samples, ("",) * len(true) if boxes else true.names, "true", TRUE),
-            Marks(places.samples, words, "found" if not boxes else "found, with probability", FOUND),
-        ]
-        blocks.append(Figure(marked(image, marks, case), f"{case}: {text}"))
+        legend = "found, with probability" if true.kind == "boxes" else "found"
+        blocks.append(Figure(beside_truth(image, true, places, case, legend), f"{case}: {text}"))
     return tuple(blocks)
 
 

@@ -12,13 +12,14 @@ from isocenter.io import atomic, table
 from isocenter.jobs.model_masks import mask_validation_report, write_mask_tables
 from isocenter.jobs.model_places import place_validation_report, write_place_tables
 from isocenter.jobs.model_report import validation_report
+from isocenter.jobs.model_validation import AnyValidation, write_scores
 from isocenter.learn.data.table import from_csv
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.selftest import SelfTest
 from isocenter.learn.package.validate import Validation, validate
-from isocenter.learn.package.validate_masks import MaskValidation, validate_masks
-from isocenter.learn.package.validate_places import PlaceValidation, validate_places
+from isocenter.learn.package.validate_masks import validate_masks
+from isocenter.learn.package.validate_places import validate_places
 from isocenter.view import html
 
 __all__ = ["ModelInfo", "Validated", "export", "info", "self_test", "validate_on"]
@@ -78,7 +79,7 @@ class Validated:
     out: Path
     report: Path
     package: Package
-    found: Validation | MaskValidation | PlaceValidation
+    found: AnyValidation
 
     @property
     def exit_code(self) -> int:
@@ -159,7 +160,7 @@ def validate_on(
     root = Path(out)
     if package.manifest["task"] == "segmentation":
         masks = validate_masks(package, known, draws=draws, seed=seed, progress=progress)
-        write_mask_tables(atomic.make_folder(root), package, masks)
+        write_mask_tables(atomic.make_folder(root), masks)
         atomic.write_bytes(root / "report.html", html.html(mask_validation_report(package, masks)))
         return Validated(root, root / "report.html", package, masks)
     if package.manifest["task"] in ("detection", "landmarks"):
@@ -174,36 +175,15 @@ def validate_on(
 
 
 def _write_tables(root: Path, package: Package, found: Validation) -> None:
-    folder = atomic.make_folder(root / "tables")
+    folder = write_scores(root, found)
     heads = [f"p_{name}" for name in package.classes] or ["predicted"]
     rows: list[list[Any]] = [[c.identifier, c.truth, *c.predicted, c.called, " ".join(c.warnings)] for c in found.cases]
     table.write_rows(["case", "truth", *heads, "called", "unlike_training"], rows, folder / "predictions.csv")
-    rows = []
-    for one in found.compared:
-        low, high = one.here.interval or (None, None)
-        inner = one.internal
-        inside = inner.interval if inner is not None and inner.interval is not None else (None, None)
-        rows.append(
-            [
-                one.name,
-                one.here.value,
-                low,
-                high,
-                one.here.n,
-                one.here.unit,
-                None if inner is None else inner.value,
-                *inside,
-                one.sentence,
-            ]
-        )
-    columns = ["score", "value", "low", "high", "n", "unit", "training_value", "training_low", "training_high", "comparison"]
-    table.write_rows(columns, rows, folder / "scores.csv")
     if found.calibration:
         bins = [[b.low, b.high, b.predicted, b.observed, *(b.interval or (None, None)), b.n] for b in found.calibration]
         table.write_rows(
             ["from", "to", "predicted", "observed", "observed_low", "observed_high", "n"], bins, folder / "calibration.csv"
         )
-    table.write_rows(["case", "reason"], [list(pair) for pair in found.aside], folder / "set_aside.csv")
 
 
 def export(path: Path | str, *, onnx: Path | None = None, bundle: Path | None = None) -> list[str]:

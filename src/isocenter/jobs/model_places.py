@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from isocenter._version import __version__
-from isocenter.core.results import Score
-from isocenter.io import atomic, table
+from isocenter.io import table
 from isocenter.jobs.learn_places_words import place_score_words, spread
+from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
+from isocenter.jobs.places import beside_truth
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_places import PlacedCase, PlaceValidation
 from isocenter.learn.places.model import judged_findings
 from isocenter.learn.places.scores import landmark_errors
-from isocenter.view.places import FOUND, TRUE, Marks, marked
-from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Report, Section, Table
+from isocenter.view.report import Figure, KeyNumber, Report, Section
 
 __all__ = ["place_validation_report", "write_place_tables"]
 
@@ -40,16 +39,7 @@ def write_place_tables(root: Path, found: PlaceValidation) -> None:
     found
         What the validation gave.
     """
-    folder = atomic.make_folder(root / "tables")
-    rows = []
-    for one in found.compared:
-        inner = one.internal
-        inside = (None, None, None) if inner is None else (inner.value, *(inner.interval or (None, None)))
-        rows.append(
-            [one.name, one.here.value, *(one.here.interval or (None, None)), one.here.n, one.here.unit, *inside, one.sentence]
-        )
-    columns = ["score", "value", "low", "high", "n", "unit", "training_value", "training_low", "training_high", "comparison"]
-    table.write_rows(columns, rows, folder / "scores.csv")
+    folder = write_scores(root, found)
     cells = []
     head: tuple[str, ...] = ()
     for case in found.cases:
@@ -59,7 +49,6 @@ def write_place_tables(root: Path, found: PlaceValidation) -> None:
     table.write_rows(["case", "what", *_plain(head)], cells, folder / "places.csv")
     warned = [[c.identifier, text] for c in found.cases for text in c.warnings]
     table.write_rows(["case", "unlike_training"], warned, folder / "unlike_training.csv")
-    table.write_rows(["case", "reason"], [list(pair) for pair in found.aside], folder / "set_aside.csv")
 
 
 def _plain(head: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,18 +76,6 @@ def place_validation_report(package: Package, found: PlaceValidation) -> Report:
     package, found
         The model, and what its validation gave.
     """
-    name = package.manifest["name"]
-    unlike = [c for c in found.cases if c.warnings]
-    worse = [c for c in found.compared if c.sentence.startswith("differs")]
-    notices = []
-    if worse:
-        shown = ", ".join(place_score_words(c.name) for c in worse)
-        notices.append(Notice(f"Here it does not do as in its training: {shown}.", "warning"))
-    if unlike:
-        notices.append(Notice(f"{len(unlike)} of {len(found.cases)} cases are unlike those of its training.", "warning"))
-    if found.aside:
-        notices.append(Notice(f"{len(found.aside)} cases could not be judged; the reasons stand below.", "warning"))
-    rows = tuple((place_score_words(c.name), spread(c.here), _shown(c.internal), c.sentence) for c in found.compared)
     numbers = tuple(
         KeyNumber(
             place_score_words(n),
@@ -109,32 +86,10 @@ def place_validation_report(package: Package, found: PlaceValidation) -> Report:
         if n in found.scores
     )
     sections = [
-        Section("Scores", (Table(("Score", "Here", "In training", "Together"), rows, "Beside what was proved in training"),)),
+        Section("Scores", (beside_training(found, place_score_words, spread, "Beside what was proved in training"),)),
         Section("The worst cases", _worst(package, found)),
     ]
-    if unlike:
-        texts = tuple((c.identifier, text) for c in unlike[:20] for text in c.warnings)
-        sections.append(
-            Section("Unlike the training", (Table(("Case", "In which way"), texts, "All stand in tables/unlike_training.csv"),))
-        )
-    if found.aside:
-        sections.append(Section("Set aside", (Table(("Case", "Reason"), found.aside),)))
-    return Report(
-        title=f"External validation of {name}",
-        pseudonym=f"{len(found.cases)} cases",
-        summary=(
-            f"Model '{name}' ({package.digest[:19]}\u2026) on {len(found.cases)} cases that are none of the "
-            f"{package.manifest['training']['cases']} it was made from.",
-        ),
-        numbers=numbers,
-        notices=tuple(notices),
-        sections=tuple(sections),
-        footer=Footer((f"isocenter {__version__}", f"Package {package.digest}")),
-    )
-
-
-def _shown(score: Score | None) -> str:
-    return "\u2013" if score is None else spread(score)
+    return validation_page(package, found, place_score_words, numbers, sections, "unlike_training.csv")
 
 
 def _worst(package: Package, found: PlaceValidation) -> tuple[Figure, ...]:
@@ -143,15 +98,6 @@ def _worst(package: Package, found: PlaceValidation) -> tuple[Figure, ...]:
     figures = []
     for k in order:
         case, text = found.cases[k], losses[k][1]
-        boxes = case.truth.kind == "boxes"
-        words = (
-            tuple(f"{s:.2f}" for s in case.called.scores)
-            if boxes and case.called.scores is not None
-            else ("",) * len(case.called)
-        )
-        marks = [
-            Marks(case.truth.samples, ("",) * len(case.truth) if boxes else case.truth.names, "true", TRUE),
-            Marks(case.called.samples, words, "found", FOUND),
-        ]
-        figures.append(Figure(marked(case.image, marks, case.identifier), f"{case.identifier}: {text}"))
+        picture = beside_truth(case.image, case.truth, case.called, case.identifier, "found")
+        figures.append(Figure(picture, f"{case.identifier}: {text}"))
     return tuple(figures)

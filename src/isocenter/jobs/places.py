@@ -12,10 +12,10 @@ from isocenter.core.study import Study
 from isocenter.io import atomic, geojson, table
 from isocenter.jobs.outputs import Outputs
 from isocenter.pipeline.model import Pipeline
-from isocenter.view.places import FOUND, Marks, marked
+from isocenter.view.places import FOUND, TRUE, Marks, marked
 from isocenter.view.report import Figure, Paragraph, Section, Table
 
-__all__ = ["place_rows", "place_sections", "write_places"]
+__all__ = ["beside_truth", "place_rows", "place_sections", "write_places"]
 
 _MOST = 20
 
@@ -43,6 +43,31 @@ def _called(places: Any, package: Any) -> list[bool]:
     if places.scores is None or package.threshold is None:
         return [True] * len(places)
     return [bool(s >= package.threshold) for s in places.scores]
+
+
+def beside_truth(image: Image, truth: Any, called: Any, title: str, legend: str) -> bytes:
+    """Return a picture of an image with what is there and what was found, as PNG.
+
+    Landmarks are named once, at their true place; boxes say how sure they are.
+
+    Parameters
+    ----------
+    image
+        What to show.
+    truth, called
+        Places on its grid.
+    title
+        A line underneath.
+    legend
+        What the places that were found are called.
+    """
+    boxes = truth.kind == "boxes"
+    words = tuple(f"{s:.2f}" for s in called.scores) if boxes and called.scores is not None else ("",) * len(called)
+    marks = [
+        Marks(truth.samples, ("",) * len(truth) if boxes else truth.names, "true", TRUE),
+        Marks(called.samples, words, legend, FOUND),
+    ]
+    return marked(image, marks, title)
 
 
 def write_places(outputs: Outputs, study: Study, pipeline: Pipeline) -> None:

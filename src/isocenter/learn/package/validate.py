@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ from isocenter.learn.package.fingerprint import case_digest
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_survival import survival_scores
 
-__all__ = ["Compared", "Judged", "Validation", "compared", "refuse_training", "validate"]
+__all__ = ["Compared", "Judged", "Validation", "compared", "judge_cases", "refuse_training", "validate"]
 
 FloatArray = npt.NDArray[np.float64]
+Case = TypeVar("Case")
 
 
 @dataclass(frozen=True)
@@ -106,22 +108,50 @@ def validate(
         )
     _check_labels(package, cohort)
     refuse_training(package, cohort)
-    cases: list[Judged] = []
+    cases, groups, aside = judge_cases(cohort, lambda k: _judged(package, cohort, k), progress)
+    judge = survival_scores if task == "survival" else _scores
+    scores = judge(package, cohort, cases, groups, draws, seed)
+    return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), aside)
+
+
+def judge_cases(
+    cohort: Cohort, judge: Callable[[int], Case], progress: Callable[[str, int, int], None] | None = None
+) -> tuple[list[Case], npt.NDArray[np.str_], tuple[tuple[str, str], ...]]:
+    """Judge case after case; one that cannot be judged is set aside with its reason.
+
+    Parameters
+    ----------
+    cohort
+        The cases.
+    judge
+        Judges the case of an index.
+    progress
+        Called with a case, how many are done, and of how many.
+
+    Returns
+    -------
+    cases, groups, aside
+        Those that were judged, their patients, and (case, reason) of the others.
+
+    Raises
+    ------
+    ContentError
+        If none can be judged.
+    """
+    cases: list[Case] = []
     groups: list[str] = []
     aside: list[tuple[str, str]] = []
     for k, sample in enumerate(cohort.samples):
         if progress is not None:
             progress(sample.identifier, k, len(cohort))
         try:
-            cases.append(_judged(package, cohort, k))
+            cases.append(judge(k))
             groups.append(sample.patient)
         except IsocenterError as error:
             aside.append((sample.identifier, str(error)))
     if not cases:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
-    judge = survival_scores if task == "survival" else _scores
-    scores = judge(package, cohort, cases, np.array(groups), draws, seed)
-    return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), tuple(aside))
+    return cases, np.array(groups), tuple(aside)
 
 
 def _check_labels(package: Package, cohort: Cohort) -> None:

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from isocenter.core.errors import ContentError, IsocenterError
+from isocenter.core.errors import ContentError
 from isocenter.core.image import Image
 from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Scores
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.places import read_places
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate import Compared, compared, refuse_training
+from isocenter.learn.package.validate import Compared, compared, judge_cases, refuse_training
 from isocenter.learn.places.places import Places, boxes_of, points_of
 from isocenter.learn.places.scores import scored
 
@@ -86,29 +84,17 @@ def validate_places(
             f"Cohort '{cohort.name}' is for {cohort.task}: model '{package.manifest['name']}' is for {package.manifest['task']}."
         )
     refuse_training(package, cohort)
-    cases: list[PlacedCase] = []
-    groups: list[str] = []
-    aside: list[tuple[str, str]] = []
-    for k, sample in enumerate(cohort.samples):
-        if progress is not None:
-            progress(sample.identifier, k, len(cohort))
-        try:
-            cases.append(_judged(package, cohort, k))
-            groups.append(sample.patient)
-        except IsocenterError as error:
-            aside.append((sample.identifier, str(error)))
-    if not cases:
-        raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
+    cases, groups, aside = judge_cases(cohort, lambda k: _judged(package, cohort, k), progress)
     _known_names(package, cohort, cases)
     scores = scored(
         [c.found for c in cases],
         [c.called for c in cases],
         [c.truth for c in cases],
-        np.array(groups),
+        groups,
         package.classes,
         draws=draws,
     )
-    return PlaceValidation(tuple(cases), scores, compared(package, scores), tuple(aside))
+    return PlaceValidation(tuple(cases), scores, compared(package, scores), aside)
 
 
 def _judged(package: Package, cohort: Cohort, k: int) -> PlacedCase:
