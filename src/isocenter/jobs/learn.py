@@ -102,7 +102,7 @@ def learn(
     root
         The folder that the images lie in.
     labels
-        The table.
+        The table, or a folder whose layout gives the labels (as a rule `root` itself).
     out
         Folder for the results.
     options
@@ -117,14 +117,16 @@ def learn(
     SpecError
         With one sentence for each bad row of the table.
     """
-    from isocenter.learn.data.table import from_csv
+    from isocenter.learn.data.layout import from_layout
 
     options = options or LearnOptions()
-    if not Path(labels).is_file():
-        raise MissingInputError(f"{labels}: there is no such table: expected a CSV with the columns image and label.")
+    if not Path(labels).exists():
+        raise MissingInputError(
+            f"{labels}: there is no such table: expected a CSV with the columns image and label, or a folder whose layout gives the labels."
+        )
     started = time.monotonic()
     with Lock(Path(out)):
-        cohort = from_csv(root, labels, columns=options.columns, leave_out=options.leave_out)
+        cohort = from_layout(root, labels, columns=options.columns, leave_out=options.leave_out)
         return _job(cohort.task)(cohort, Path(out), options, started, progress)
 
 
