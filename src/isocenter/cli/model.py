@@ -51,7 +51,7 @@ def self_test(package: PackageFile, json: AsJson = False) -> None:
 def validate(
     package: PackageFile,
     on: Annotated[
-        Path, typer.Option("--on", help="CSV with image (or the features) and label; or the folder of its labels.csv.")
+        Path, typer.Option("--on", help="CSV with image (or the features) and label; or a folder whose layout gives the labels.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN of the table, for instance image=file.")] = None,
@@ -83,9 +83,13 @@ def explain(
         str | None, typer.Option(help="grad-cam, grad-cam++, occlusion, integrated-gradients or shap; the first that fits.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--class", help="Class or segment; default: the most probable, the largest.")
+        str | None,
+        typer.Option("--class", help="Class, segment or landmark; default: the most probable, the largest, the surest."),
     ] = None,
-    mask: Annotated[Path | None, typer.Option(help="Where a reader marked the finding: the map is judged by it.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Where a reader marked it (mask, or table of places): judges the map.")
+    ] = None,
+    candidate: Annotated[int | None, typer.Option(help="Of a detector: which candidate, 1 the surest.", min=1)] = None,
     cohort: Annotated[Path | None, typer.Option(help="CSV or folder of labelled cases: nearest ones, worth of features.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of Grad-CAM; default: the last map.")] = None,
     patch: Annotated[float | None, typer.Option(help="Side in mm that occlusion covers; default: an eighth.")] = None,
@@ -100,7 +104,7 @@ def explain(
     from isocenter.jobs import explain as job
     from isocenter.jobs.options import parse_repair
 
-    options = job.ExplainOptions(method, target, mask, cohort, layer, patch, stride, check, seed, parse_repair(repair))
+    options = job.ExplainOptions(method, target, mask, cohort, layer, patch, stride, check, seed, parse_repair(repair), candidate)
     found = job.explain(package, image, out, options)
     show.json(found.to_dict()) if json else show.lines(found.lines)
 

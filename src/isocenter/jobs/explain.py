@@ -13,19 +13,18 @@ import numpy as np
 from isocenter._version import __version__
 from isocenter.core.errors import ContentError, MissingInputError, ParameterError
 from isocenter.core.image import Image
-from isocenter.core.labels import LabelMap, MaskStack
-from isocenter.core.results import Scores
 from isocenter.io import atomic, door
 from isocenter.io.inventory import Item, Repair
 from isocenter.io.text import stem, terminal
 from isocenter.jobs.explain_outputs import Piece, map_piece, nearest_piece, shares_piece, worth_piece
 from isocenter.jobs.explain_report import explanation_report
+from isocenter.jobs.explain_truth import judged
 from isocenter.jobs.lock import Lock
 from isocenter.jobs.outputs import Outputs
 from isocenter.learn.data.cohort import Cohort
-from isocenter.learn.data.table import from_csv, rows_of
+from isocenter.learn.data.layout import from_layout
+from isocenter.learn.data.table import rows_of
 from isocenter.learn.explain.company import company_of, rows_of_cohort
-from isocenter.learn.explain.localisation import localisation
 from isocenter.learn.explain.package_case import Asked, class_index, default_method, explain_image, kind_of
 from isocenter.learn.explain.table_case import explain_rows, worth_of
 from isocenter.learn.package.model import Package
@@ -51,9 +50,9 @@ class ExplainOptions:
     method
         As typed; None takes the first that fits the model.
     target
-        Class or segment; None takes the most probable one, or the largest segment.
+        Class, segment or landmark; None takes the most probable class, the largest segment, the surest place.
     mask
-        Where a reader marked the finding, to judge the map by.
+        Where a reader marked the finding, to judge the map by: a mask, or of a model that finds places the table of the true ones.
     cohort
         Labelled cases: nearest ones, and for a model of features what stands for not knowing one.
     layer
@@ -66,6 +65,8 @@ class ExplainOptions:
         Of random weights, orders and resamples.
     repair
         Of missing slices.
+    candidate
+        Of a detector: which of its candidates, counted from the surest; None takes that one.
     """
 
     method: str | None = None
@@ -78,6 +79,7 @@ class ExplainOptions:
     check: bool = True
     seed: int = 0
     repair: Repair | None = None
+    candidate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,13 @@ def load_image(path: Path, repair: Repair | None = None) -> tuple[Image, Item]:
 
 
 def _cohort(package: Package, path: Path) -> Cohort:
-    file = path / "labels.csv" if path.is_dir() else path
-    if not file.is_file():
+    if not path.exists():
         raise MissingInputError(
-            f"{terminal(str(file))}: there is no such table: expected a CSV with a row for each case of the cohort."
+            f"{terminal(str(path))}: there is no such table: expected a CSV with a row for each case of the cohort."
         )
     features = list(package.model.names) if kind_of(package) == "table" else None
-    return from_csv(file.parent, file, features=features, name=file.parent.name or file.stem)
+    folder = path if path.is_dir() else path.parent
+    return from_layout(folder, path, features=features, name=folder.name or path.stem)
 
 
 def _of_image(
@@ -190,26 +192,21 @@ def _of_image(
         rows = explain_rows(package, row[None], index, check=options.check, seed=options.seed)
         pieces.append(shares_piece(package, rows, [stem(path)], row[None], outputs, notes))
     else:
-        asked = Asked(options.target, options.layer, options.patch, options.stride, options.check, options.seed)
+        asked = Asked(
+            options.target, options.layer, options.patch, options.stride, options.check, options.seed, options.candidate
+        )
         found = explain_image(package, image, method, asked)
-        mask, scores = None, None
+        truth = None
         if options.mask is not None:
-            mask = _mask(options.mask, image, path)
-            inputs["mask"] = mask.digest
-            scores = Scores(dict(localisation([found.map], [mask], draws=10)))
+            truth = judged(options.mask, image, found, path)
+            inputs["mask"] = truth.digest
+            notes += truth.notes
         identity = item.identity if item.format == "dicom" else {}
-        pieces.append(map_piece(package, found, image, identity, mask, scores, outputs, notes))
+        pieces.append(map_piece(package, found, image, identity, truth, outputs, notes))
     if cohort is not None:
         inputs["cohort"] = cohort.digest
         pieces.append(nearest_piece([company_of(package, image, cohort)], outputs))
     return pieces, inputs
-
-
-def _mask(path: Path, image: Image, source: Path) -> LabelMap:
-    value = door.read_labels(path, source)
-    mask = value.to_labels() if isinstance(value, MaskStack) else value
-    image.geometry.require_match(mask.geometry, ("the image", "the mask"))
-    return mask
 
 
 def _index(package: Package, row: Any, options: ExplainOptions) -> int:
@@ -309,6 +306,7 @@ def _finished(
         "stride": options.stride,
         "check": options.check,
         "repair": options.repair,
+        "candidate": options.candidate,
     }
     files = {name: lineage.FileOf(how=shown.how) for name, shown in outputs.files.items()}
     lineage.write(root, lineage.build_cohort(root, {}, files, facts=facts))

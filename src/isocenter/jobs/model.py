@@ -13,7 +13,7 @@ from isocenter.jobs.model_masks import mask_validation_report, write_mask_tables
 from isocenter.jobs.model_places import place_validation_report, write_place_tables
 from isocenter.jobs.model_report import validation_report
 from isocenter.jobs.model_validation import AnyValidation, write_scores
-from isocenter.learn.data.table import from_csv
+from isocenter.learn.data.layout import from_layout
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.selftest import SelfTest
@@ -127,7 +127,7 @@ def validate_on(
     path
         The package.
     cohort
-        A table with ``image`` (or the features) and ``label``; or the folder of its ``labels.csv``.
+        A table with ``image`` (or the features) and ``label``; or a folder with its ``labels.csv``, or whose layout gives the labels.
     out
         Folder for the results.
     columns
@@ -145,18 +145,13 @@ def validate_on(
         If cases are among those of the training, or the labels do not fit.
     """
     package = read_package(path)
-    file = Path(cohort) / "labels.csv" if Path(cohort).is_dir() else Path(cohort)
-    if not file.is_file():
-        raise MissingInputError(f"{file}: there is no such table: expected a CSV with a row for each case, image and label.")
+    source = Path(cohort)
+    if not source.exists():
+        raise MissingInputError(f"{source}: there is no such table: expected a CSV with a row for each case, image and label.")
     features = list(package.model.names) if package.manifest["inputs"]["source"] == "table" else None
-    known = from_csv(
-        file.parent,
-        file,
-        columns=columns,
-        features=features,
-        task=package.manifest["task"],
-        name=file.parent.name or file.stem,
-    )
+    folder = source if source.is_dir() else source.parent
+    task = package.manifest["task"]
+    known = from_layout(folder, source, columns=columns, features=features, task=task, name=folder.name or source.stem)
     root = Path(out)
     if package.manifest["task"] == "segmentation":
         masks = validate_masks(package, known, draws=draws, seed=seed, progress=progress)

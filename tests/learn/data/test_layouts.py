@@ -129,6 +129,11 @@ def test_a_folder_is_read_by_its_layout(tmp_path: Path) -> None:
     assert from_layout(tmp_path / "classes", tmp_path / "table.csv").classes == ("x", "y")
     with pytest.raises(MissingInputError, match="no such table"):
         from_layout(tmp_path, tmp_path / "nothing.csv")
+    with pytest.raises(ContentError, match="gives labels for segmentation"):
+        from_layout(tmp_path / "nnunet", tmp_path / "nnunet", task="classification")
+    (tmp_path / "classes" / "labels.csv").write_text("image,label\na/1.png,x\nb/1.png,z\n", encoding="utf-8")
+    assert from_layout(tmp_path / "classes", tmp_path / "classes").classes == ("x", "z")
+    (tmp_path / "classes" / "labels.csv").unlink()
     with pytest.raises(ParameterError, match="has no columns"):
         from_layout(tmp_path / "classes", tmp_path / "classes", leave_out=["age"])
     volume(tmp_path / "bids" / "sub-00" / "anat" / "sub-00_T2w.nii.gz")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from isocenter.core.errors import FormatError, MissingInputError, ParameterError
+from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError
 from isocenter.core.text import plain
 from isocenter.io import door
 from isocenter.io.layouts import dataset_json
 from isocenter.io.layouts.bids import entities
 from isocenter.learn.data.bids import SUFFIXES as BIDS_SUFFIXES
 from isocenter.learn.data.bids import from_bids
-from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.cohort import Cohort, Task
 from isocenter.learn.data.dicom import from_dicom
 from isocenter.learn.data.folders import from_folders
 from isocenter.learn.data.nnunet import from_nnunet
@@ -20,18 +20,23 @@ from isocenter.learn.data.table import from_csv
 
 __all__ = ["from_layout"]
 
+#: Name of the table that a folder may hold.
+TABLE = "labels.csv"
+
 
 def from_layout(
     root: str | Path,
     labels: str | Path,
     *,
     columns: Mapping[str, str] | None = None,
+    features: Sequence[str] | None = None,
     leave_out: Sequence[str] = (),
+    task: Task | None = None,
     name: str | None = None,
 ) -> Cohort:
     """Read a cohort from a table of labels, or from a folder that holds the labels itself.
 
-    A folder is read as, in this order: nnU-Net's, MONAI's or the Decathlon's data set (``dataset.json``; masks), a BIDS data set (masks
+    A folder with a ``labels.csv`` means that table. Else it is read as, in this order: nnU-Net's, MONAI's or the Decathlon's data set (``dataset.json``; masks), a BIDS data set (masks
     among its derivatives), DICOM images with the SEG or RTSTRUCT objects that refer to them, or a sub-folder for each class. Of a BIDS data
     set ``participants.tsv`` is a table too: its column ``label``, or the one that `columns` names so.
 
@@ -41,10 +46,10 @@ def from_layout(
         The folder that the images lie in.
     labels
         The table, or the folder: as a rule `root` itself.
-    columns
-        Role -> column, as of `from_csv`.
-    leave_out
-        Columns of the table to pass over.
+    columns, features, leave_out
+        Of a table, as of `from_csv`.
+    task
+        What is to be predicted; what the labels or the layout say where None.
     name
         Of the cohort.
 
@@ -54,14 +59,19 @@ def from_layout(
         If there is no such table or folder.
     ParameterError
         If columns are named for a layout that has none.
+    ContentError
+        If the layout gives other labels than those of the task.
     InputError
         As of the reader that is chosen.
     """
     base, source = Path(root), Path(labels)
+    if (source / TABLE).is_file():
+        source = source / TABLE
+    if source.is_file() and not (source.name == "participants.tsv" and _is_bids(source.parent)):
+        return from_csv(base, source, columns=columns, features=features, leave_out=leave_out, task=task, name=name)
     if source.is_file():
-        if source.name == "participants.tsv" and _is_bids(source.parent):
-            return from_bids(source.parent, dict(columns or {}).get("label", "label"), suffix=_suffix(source.parent), name=name)
-        return from_csv(base, source, columns=columns, leave_out=leave_out, name=name)
+        whose = dict(columns or {}).get("label", "label")
+        return from_bids(source.parent, whose, suffix=_suffix(source.parent), task=task, name=name)
     if not source.is_dir():
         raise MissingInputError(
             f"{plain(source, 300)}: there is no such table: expected a CSV with the columns image and label, or a folder whose layout "
@@ -71,6 +81,15 @@ def from_layout(
         raise ParameterError(
             f"{plain(source.name)}: is a folder and has no columns: leave out --column and --leave-out, or give a table."
         )
+    found = _folder(source, name)
+    if task is not None and found.task != task:
+        raise ContentError(
+            f"{plain(source.name)}: its layout gives labels for {found.task}: expected {task}; give a table of labels."
+        )
+    return found
+
+
+def _folder(source: Path, name: str | None) -> Cohort:
     if (source / dataset_json.NAME).is_file():
         return from_nnunet(source, name=name)
     if _is_bids(source):
