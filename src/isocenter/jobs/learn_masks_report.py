@@ -6,16 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from isocenter._version import __version__
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.jobs.learn_blocks import (
+    case_blocks,
+    case_counts,
+    difference_rows,
+    leakage_blocks,
+    learn_page,
+    score_number,
+    with_interval,
+)
 from isocenter.jobs.learn_masks_tables import worst_masks
 from isocenter.jobs.learn_masks_words import MODELS, NAMES, mask_checklist, mask_findings, mask_methods, mask_words
-from isocenter.jobs.learn_report import leakage_blocks
 from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.learn.masks.judge import FIRST
 from isocenter.view import curves
 from isocenter.view.montage import montage
-from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+from isocenter.view.report import Figure, Notice, Paragraph, Report, Section, Table
 
 __all__ = ["mask_report", "outlines"]
 
@@ -34,9 +41,9 @@ def mask_report(found: Any, package: str) -> Report:
         Name of the package's file.
     """
     scores = found.proof.scores
-    numbers = [_number(mask_words(name), scores[name]) for name in _KEY]
+    numbers = [score_number(mask_words(name), scores[name]) for name in _KEY]
     if found.away is not None:
-        numbers.append(_number(f"Dice at sites held out ({NAMES[found.away.name]})", found.away.scores["dice"]))
+        numbers.append(score_number(f"Dice at sites held out ({NAMES[found.away.name]})", found.away.scores["dice"]))
     sections = [
         Section("Models", _models(found)),
         Section("The worst held-out cases", _worst(found)),
@@ -46,30 +53,21 @@ def mask_report(found: Any, package: str) -> Report:
         Section("Every held-out case", (_cases(found),)),
         Section("Cohort", _cohort(found)),
         Section("Methods", (Paragraph(mask_methods(found)), Paragraph(_use(found, package)))),
-        Section("Checklists", (Table(("Item", "Checklist", "What this run says"), mask_checklist(found), "What a run can know is filled in; the rest is open."),)),
     ]  # fmt: skip
-    return Report(
+    return learn_page(
+        found,
         "Learning to outline",
-        found.cohort.name,
-        mask_findings(found),
-        tuple(numbers),
-        _notices(found),
-        None,
-        tuple(sections),
-        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+        lines=mask_findings(found),
+        numbers=numbers,
+        notices=_notices(found),
+        picture=None,
+        sections=sections,
+        checklist=mask_checklist(found),
     )
 
 
-def _number(name: str, score: Any) -> KeyNumber:
-    between = "" if score.interval is None else f"95 % interval {score.interval[0]:.3g} to {score.interval[1]:.3g}, "
-    return KeyNumber(name, score.value, "" if score.unit == "1" else score.unit, f"{between}n = {score.n}")
-
-
-def _notices(found: Any) -> tuple[Notice, ...]:
+def _notices(found: Any) -> list[Notice]:
     notices = []
-    if found.leakage.accepted is not None:
-        notices.append(Notice(f"Findings that make scores meaningless were accepted: {found.leakage.accepted}", "problem"))
-    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     beaten = [name for name, d in found.differences.items() if not d.better]
     if "atlas" in beaten:
         text = (
@@ -81,41 +79,31 @@ def _notices(found: Any) -> tuple[Notice, ...]:
         notices.append(Notice(text, "warning"))
     if found.primary != "network":
         notices += [Notice(note, "info") for note in found.notes if note.startswith("No network was trained")]
-    if found.aside:
-        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
-    return tuple(notices)
+    return notices
 
 
 def _models(found: Any) -> tuple[Any, ...]:
     rows = []
     for model, proof in found.proofs.items():
-        cells = [_between(proof.scores[n]) for n in _KEY]
+        cells = [with_interval(proof.scores[n]) for n in _KEY]
         rows.append((NAMES[model] + (" (named beforehand)" if model == found.primary else ""), MODELS[model], *cells))
     units = [found.proof.scores[n].unit for n in _KEY]
     heads = [mask_words(n) + ("" if u == "1" else f" [{u}]") for n, u in zip(_KEY, units, strict=True)]
-    compared = tuple(
-        (NAMES[name], d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
-        for name, d in found.differences.items()
-    )
     every = tuple(
         (mask_words(n), s.value, s.unit, None if s.interval is None else f"{s.interval[0]:.4g} to {s.interval[1]:.4g}", s.n)
         for n, s in found.proof.scores.items()
     )
     blocks: list[Any] = [
         Table(("Model", "What it is", *heads), tuple(rows), "Held-out cases in the same folds; 95 % intervals over patients"),
-        Table(("Against", "Difference in mean Dice", "95 % interval", "p", "n"), compared, f"The {NAMES[found.primary]} less each baseline, paired by patient"),
+        Table(("Against", "Difference in mean Dice", "95 % interval", "p", "n"), difference_rows(found.differences, NAMES.__getitem__), f"The {NAMES[found.primary]} less each baseline, paired by patient"),
         Table(("Score", "Value", "Unit", "95 % interval", "n"), every, f"All scores of the {NAMES[found.primary]}"),
     ]  # fmt: skip
     if found.away is not None:
         scores = found.away.scores
-        away = tuple((mask_words(n), _between(scores[n]), scores[n].unit, scores[n].n) for n in _KEY)
+        away = tuple((mask_words(n), with_interval(scores[n]), scores[n].unit, scores[n].n) for n in _KEY)
         words = f"The {NAMES[found.away.name]} at sites that it was not trained on"
         blocks.append(Table(("Score", "Value", "Unit", "n"), away, words))
     return tuple(blocks)
-
-
-def _between(score: Any) -> str:
-    return f"{score.value:.3f}" + ("" if score.interval is None else f" ({score.interval[0]:.3f} to {score.interval[1]:.3f})")
 
 
 def outlines(image: Any, truth: LabelMap, predicted: LabelMap, title: str) -> bytes:
@@ -168,19 +156,8 @@ def _cases(found: Any) -> Table:
 
 
 def _cohort(found: Any) -> tuple[Any, ...]:
-    cohort = found.cohort
-    rows: list[tuple[str, Any]] = [
-        ("cases used", len(cohort)),
-        ("patients", len(set(cohort.groups.tolist()))),
-        ("set aside", len(found.aside)),
-    ]
-    rows += [(f"masks that show {s.name}", sum(s.value in m.present for m in found.cases.masks)) for s in found.segments]
-    rows += [(f"site {s}", int((cohort.sites == s).sum())) for s in sorted(set(cohort.sites.tolist())) if s]
-    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
-    blocks += [Paragraph(text) for text in (*found.notes, *found.size.sentences)]
-    if found.aside:
-        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
-    return tuple(blocks)
+    shown = [(f"masks that show {s.name}", sum(s.value in m.present for m in found.cases.masks)) for s in found.segments]
+    return case_blocks(found, [*case_counts(found), *shown], (*found.notes, *found.size.sentences))
 
 
 def _use(found: Any, package: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isocenter._version import __version__
 from isocenter.core.errors import InputError
+from isocenter.jobs.learn_blocks import case_blocks, case_counts, leakage_blocks, learn_page, score_number
 from isocenter.jobs.learn_places_words import (
     first_scores,
     place_score_words,
@@ -16,13 +16,12 @@ from isocenter.jobs.learn_places_words import (
     places_methods,
     spread,
 )
-from isocenter.jobs.learn_report import leakage_blocks
 from isocenter.jobs.places import beside_truth
 from isocenter.learn.evaluate.detection import Froc
 from isocenter.learn.places.model import judged_findings
 from isocenter.learn.places.scores import curve_of, landmark_errors, losses
 from isocenter.view import curves
-from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+from isocenter.view.report import Figure, Notice, Paragraph, Report, Section, Table
 
 __all__ = ["places_report", "worst_places"]
 
@@ -65,11 +64,7 @@ def places_report(found: Any, package: str) -> Report:
     package
         Name of the package's file.
     """
-    numbers = []
-    for name in first_scores(found)[:5]:
-        s = found.proof.scores[name]
-        between = "" if s.interval is None else f"95 % interval {s.interval[0]:.3g} to {s.interval[1]:.3g}, "
-        numbers.append(KeyNumber(place_score_words(name), s.value, "" if s.unit == "1" else s.unit, f"{between}n = {s.n}"))
+    numbers = [score_number(place_score_words(name), found.proof.scores[name]) for name in first_scores(found)[:5]]
     use = f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; prove it after an upgrade: isocenter model test {package}."
     sections = [
         Section("Models", _models(found)),
@@ -79,29 +74,21 @@ def places_report(found: Any, package: str) -> Report:
         Section("The worst held-out cases", _worst(found)),
         Section("Cases", _cases(found)),
         Section("Methods", (Paragraph(places_methods(found)), Paragraph(use))),
-        Section(
-            "Checklists",
-            (Table(("Item", "Checklist", "What this run says"), places_checklist(found), "What a run can know is filled in; the rest is open."),),
-        ),
-    ]  # fmt: skip
-    return Report(
+    ]
+    return learn_page(
+        found,
         "Learning to find objects" if found.cohort.task == "detection" else "Learning to find landmarks",
-        found.cohort.name,
-        places_findings(found),
-        tuple(numbers),
-        _notices(found),
-        _curves(found),
-        tuple(sections),
-        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+        lines=places_findings(found),
+        numbers=numbers,
+        notices=_notices(found),
+        picture=_curves(found),
+        sections=sections,
+        checklist=places_checklist(found),
     )
 
 
-def _notices(found: Any) -> tuple[Notice, ...]:
+def _notices(found: Any) -> list[Notice]:
     notices = []
-    if found.leakage.accepted is not None:
-        text = f"Findings that make scores meaningless were accepted: {found.leakage.accepted}"
-        notices.append(Notice(text, "problem"))
-    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     beaten = [n for n, d in found.differences.items() if not d.better]
     floor = next(iter(found.proofs))
     if floor in beaten:
@@ -112,9 +99,7 @@ def _notices(found: Any) -> tuple[Notice, ...]:
     elif beaten:
         text = f"The {found.primary} does not beat the {', '.join(beaten)} beyond the interval: the simpler model would do."
         notices.append(Notice(text, "info"))
-    if found.aside:
-        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
-    return tuple(notices)
+    return notices
 
 
 def _curves(found: Any) -> Figure:
@@ -188,17 +173,6 @@ def _worst(found: Any) -> tuple[Any, ...]:
 
 
 def _cases(found: Any) -> tuple[Any, ...]:
-    cohort = found.cohort
-    rows: list[tuple[str, Any]] = [
-        ("cases used", len(cohort)),
-        ("patients", len(set(cohort.groups.tolist()))),
-        ("set aside", len(found.aside)),
-        ("without any", sum(not len(t) for t in found.truth)),
-    ]
-    rows += [(name, sum(t.names.count(name) for t in found.truth)) for name in found.names]
-    rows += [(f"site {s}", int((cohort.sites == s).sum())) for s in sorted(set(cohort.sites.tolist())) if s]
-    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
-    blocks += [Paragraph(note) for note in found.notes]
-    if found.aside:
-        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
-    return tuple(blocks)
+    shown = [("without any", sum(not len(t) for t in found.truth))]
+    shown += [(name, sum(t.names.count(name) for t in found.truth)) for name in found.names]
+    return case_blocks(found, [*case_counts(found), *shown], found.notes)

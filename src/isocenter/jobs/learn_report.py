@@ -6,8 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from isocenter._version import __version__
 from isocenter.core.errors import InputError
+from isocenter.jobs.learn_blocks import (
+    case_blocks,
+    case_counts,
+    difference_rows,
+    leakage_blocks,
+    learn_page,
+    score_number,
+    with_interval,
+)
 from isocenter.jobs.learn_deep import deep_section
 from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import checklist, findings, methods, score_words
@@ -17,9 +25,9 @@ from isocenter.learn.evaluate.regression import bland_altman, tolerance_interval
 from isocenter.learn.study import NETWORK
 from isocenter.view import curves
 from isocenter.view.montage import montage
-from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+from isocenter.view.report import Figure, KeyNumber, Notice, Paragraph, Report, Section, Table
 
-__all__ = ["leakage_blocks", "learn_report", "worst_cases"]
+__all__ = ["learn_report", "worst_cases"]
 
 _WORST = 10
 _FIRST = {
@@ -61,13 +69,8 @@ def learn_report(found: Any, package: str) -> Report:
     package
         Name of the package's file.
     """
-    lines = findings(found)
-    numbers = []
-    for name in _FIRST["classes" if found.table.classes else "numbers"]:
-        if name in found.proof.scores:
-            s = found.proof.scores[name]
-            between = "" if s.interval is None else f"95 % interval {s.interval[0]:.3g} to {s.interval[1]:.3g}, "
-            numbers.append(KeyNumber(score_words(name), s.value, "" if s.unit == "1" else s.unit, f"{between}n = {s.n}"))
+    names = [n for n in _FIRST["classes" if found.table.classes else "numbers"] if n in found.proof.scores]
+    numbers = [score_number(score_words(n), found.proof.scores[n]) for n in names]
     if found.away is not None:
         s = found.away.scores[found.score_name]
         numbers.append(KeyNumber(f"{score_words(found.score_name)} at sites held out", s.value, "", f"n = {s.n}"))
@@ -82,26 +85,21 @@ def learn_report(found: Any, package: str) -> Report:
         Section("Cases", _cases(found)),
         Section("Methods", (Paragraph(methods(found)), Paragraph(f"Model of all cases: {package}. Use it: isocenter run NEW --model {package}; "
                             f"prove it after an upgrade: isocenter model test {package}."))),
-        Section("Checklists", (Table(("Item", "Checklist", "What this run says"), checklist(found), "What a run can know is filled in; the rest is open."),)),
     ]  # fmt: skip
-    return Report(
+    return learn_page(
+        found,
         "Learning from labels",
-        found.cohort.name,
-        lines,
-        tuple(numbers),
-        _notices(found),
-        _picture(found),
-        tuple(sections),
-        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+        lines=findings(found),
+        numbers=numbers,
+        notices=_notices(found),
+        picture=_picture(found),
+        sections=sections,
+        checklist=checklist(found),
     )
 
 
-def _notices(found: Any) -> tuple[Notice, ...]:
+def _notices(found: Any) -> list[Notice]:
     notices = []
-    if found.leakage.accepted is not None:
-        text = f"Findings that make scores meaningless were accepted: {found.leakage.accepted}"
-        notices.append(Notice(text, "problem"))
-    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     floor = next(iter(found.proofs))
     best = [n for n, d in found.differences.items() if n not in (floor, NETWORK) and not d.better]
     if floor in found.differences and not found.differences[floor].better:
@@ -112,9 +110,7 @@ def _notices(found: Any) -> tuple[Notice, ...]:
         notices.append(Notice(text, "info"))
     if found.shortcut is not None and found.shortcut.share >= 0.5:
         notices.append(Notice(found.shortcut.sentence, "warning"))
-    if found.aside:
-        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
-    return tuple(notices)
+    return notices
 
 
 def _picture(found: Any) -> Figure | None:
@@ -140,15 +136,8 @@ def _models(found: Any) -> tuple[Any, ...]:
     names = [n for n in _FIRST["classes" if found.table.classes else "numbers"] if n in found.proof.scores]
     rows = []
     for learner, proof in found.proofs.items():
-        cells = []
-        for n in names:
-            s = proof.scores[n]
-            cells.append(f"{s.value:.3f}" + ("" if s.interval is None else f" ({s.interval[0]:.3f} to {s.interval[1]:.3f})"))
+        cells = [with_interval(proof.scores[n]) for n in names]
         rows.append((learner + (" (named beforehand)" if learner == found.primary else ""), *cells))
-    compared = tuple(
-        (name, d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
-        for name, d in found.differences.items()
-    )
     blocks: list[Any] = [
         Table(
             ("Model", *(score_words(n) for n in names)),
@@ -157,7 +146,7 @@ def _models(found: Any) -> tuple[Any, ...]:
         ),
         Table(
             ("Against", "Difference", "95 % interval", "p", "n"),
-            compared,
+            difference_rows(found.differences),
             f"The {found.primary} less each baseline, paired by patient",
         ),
     ]
@@ -197,24 +186,6 @@ def _calibration(found: Any) -> tuple[Any, ...]:
     )
 
 
-def leakage_blocks(found: Any) -> tuple[Any, ...]:
-    """Return what the leakage scan found, as blocks of a report.
-
-    Parameters
-    ----------
-    found
-        The study.
-    """
-    if not found.leakage.findings:
-        return (
-            Paragraph(
-                "Duplicates, shared patients, labels in names, and facts around the images that tell the label: none was found."
-            ),
-        )
-    head, rows = found.leakage.to_table()
-    return (Table(tuple(h.capitalize() for h in head), tuple(rows)),)
-
-
 def _growth(found: Any) -> list[Section]:
     if len(found.curve) < 2:
         return []
@@ -242,17 +213,6 @@ def _worst(found: Any) -> tuple[Any, ...]:
 
 def _cases(found: Any) -> tuple[Any, ...]:
     table = found.table
-    rows: list[tuple[str, Any]] = [
-        ("cases used", len(table)),
-        ("patients", len(set(table.groups.tolist()))),
-        ("set aside", len(found.aside)),
-    ]
-    rows += [(f"class {name}", int((table.target == k).sum())) for k, name in enumerate(table.classes)]
-    rows += [(f"site {s}", int((table.sites == s).sum())) for s in sorted(set(table.sites.tolist())) if s]
-    blocks: list[Any] = [Table(("What", "Number"), tuple(rows))]
-    blocks += [Paragraph(note) for note in found.notes]
-    blocks += [Paragraph(note) for note in found.splits.notes]
-    blocks += [Paragraph(text) for text in found.size.sentences]
-    if found.aside:
-        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
-    return tuple(blocks)
+    classes = [(f"class {name}", int((table.target == k).sum())) for k, name in enumerate(table.classes)]
+    notes = (*found.notes, *found.splits.notes, *found.size.sentences)
+    return case_blocks(found, [*case_counts(found), *classes], notes)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from isocenter._version import __version__
-from isocenter.jobs.learn_report import leakage_blocks
+from isocenter.jobs.learn_blocks import case_blocks, difference_rows, leakage_blocks, learn_page, with_interval
 from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist
 from isocenter.learn.evaluate.survival import kaplan_meier
 from isocenter.learn.study_survival import CLINICAL, NOTHING, PRIMARY, SurvivalStudy
 from isocenter.view import curves
-from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
+from isocenter.view.report import Figure, KeyNumber, Notice, Paragraph, Report, Section, Table
 from isocenter.view.survival import Curve, survival_picture
 
 __all__ = ["NAMES", "survival_findings", "survival_latex", "survival_methods", "survival_report", "worst_risks"]
@@ -24,11 +24,6 @@ _FIRST = ("c_index", "integrated_brier")
 def _words(name: str) -> str:
     known = {"c_index": "C-index", "integrated_brier": "integrated Brier score"}
     return known.get(name) or name.replace("auc_at_", "area at time ").replace("_", " ")
-
-
-def _between(score: object) -> str:
-    value, interval = getattr(score, "value", float("nan")), getattr(score, "interval", None)
-    return f"{value:.3f}" + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
 
 
 def worst_risks(found: SurvivalStudy) -> tuple[tuple[str, float, float], ...]:
@@ -49,7 +44,7 @@ def survival_findings(found: SurvivalStudy) -> tuple[str, ...]:
     patients, events = len(set(found.table.groups.tolist())), int(found.event.sum())
     lines = [
         f"{len(found.table)} cases of {patients} patients, {events} events; C-index of the {NAMES[PRIMARY]} model on cases that it never "
-        f"saw: {_between(score)}, n = {score.n}."
+        f"saw: {with_interval(score)}, n = {score.n}."
     ]
     if proof.p is None:
         lines.append("All held-out cases fall into one risk group: there is nothing to test between groups.")
@@ -62,7 +57,7 @@ def survival_findings(found: SurvivalStudy) -> tuple[str, ...]:
         )
     lines += [d.sentence(f"The {NAMES[PRIMARY]} model", f"'{NAMES[n]}'") for n, d in found.differences.items()]
     if found.away is not None:
-        lines.append(f"At sites that it was not trained on its C-index is {_between(found.away.scores['c_index'])}.")
+        lines.append(f"At sites that it was not trained on its C-index is {with_interval(found.away.scores['c_index'])}.")
     lines += list(found.size.sentences)
     if found.aside:
         lines.append(f"{len(found.aside)} cases were set aside; the scores say nothing of them.")
@@ -95,7 +90,7 @@ def survival_latex(found: SurvivalStudy) -> str:
     names = [n for n in found.proof.scores if n != "events"]
     rows = []
     for model, proof in found.proofs.items():
-        cells = [_between(proof.scores[n]).replace(" to ", "--") for n in names]
+        cells = [with_interval(proof.scores[n]).replace(" to ", "--") for n in names]
         rows.append(" & ".join([NAMES[model], *cells]) + r" \\")
     head = " & ".join(["Model", *(_words(n) for n in names)]) + r" \\"
     body = "\n".join(rows)
@@ -118,7 +113,7 @@ def survival_report(found: SurvivalStudy, package: str) -> Report:
             _words(n),
             scores[n].value,
             "",
-            f"95 % interval {_between(scores[n]).partition('(')[2].rstrip(')')}, n = {scores[n].n}",
+            f"95 % interval {with_interval(scores[n]).partition('(')[2].rstrip(')')}, n = {scores[n].n}",
         )
         for n in _FIRST
     ]
@@ -138,25 +133,21 @@ def survival_report(found: SurvivalStudy, package: str) -> Report:
         Section("Events that it was least prepared for", (Table(("Case", "Time", "Share at risk with a higher risk"), worst_risks(found)),)),
         Section("Cases", _cases(found)),
         Section("Methods", (Paragraph(survival_methods(found)), Paragraph(use))),
-        Section("Checklists", (Table(("Item", "Checklist", "What this run says"), _checklist(found), "What a run can know is filled in; the rest is open."),)),
     ]  # fmt: skip
-    return Report(
+    return learn_page(
+        found,
         "Learning the time to an event",
-        found.cohort.name,
-        survival_findings(found),
-        tuple(numbers),
-        _notices(found),
-        _picture(found),
-        tuple(sections),
-        Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
+        lines=survival_findings(found),
+        numbers=numbers,
+        notices=_notices(found),
+        picture=_picture(found),
+        sections=sections,
+        checklist=_checklist(found),
     )
 
 
-def _notices(found: SurvivalStudy) -> tuple[Notice, ...]:
+def _notices(found: SurvivalStudy) -> list[Notice]:
     notices = []
-    if found.leakage.accepted is not None:
-        notices.append(Notice(f"Findings that make scores meaningless were accepted: {found.leakage.accepted}", "problem"))
-    notices += [Notice(f.sentence, "problem" if f.severity == "refuse" else "warning") for f in found.leakage.findings]
     if not found.differences[NOTHING].better:
         notices.append(Notice("The C-index interval does not lie above 0.5: nothing was shown to be learned.", "problem"))
     elif CLINICAL in found.differences and not found.differences[CLINICAL].better:
@@ -167,9 +158,7 @@ def _notices(found: SurvivalStudy) -> tuple[Notice, ...]:
         )
     if found.size.events_per_parameter < 10:
         notices.append(Notice(found.size.sentences[-1], "warning"))
-    if found.aside:
-        notices.append(Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning"))
-    return tuple(notices)
+    return notices
 
 
 def _picture(found: SurvivalStudy) -> Figure:
@@ -196,18 +185,18 @@ def _picture(found: SurvivalStudy) -> Figure:
 def _models(found: SurvivalStudy) -> tuple[Table, ...]:
     names = [n for n in found.proof.scores if n != "events"]
     rows = tuple(
-        (NAMES[m] + (" (named beforehand)" if m == found.primary else ""), *(_between(p.scores[n]) for n in names))
+        (NAMES[m] + (" (named beforehand)" if m == found.primary else ""), *(with_interval(p.scores[n]) for n in names))
         for m, p in found.proofs.items()
     )
     if found.away is not None:
-        rows = (*rows, (f"{NAMES[PRIMARY]}, at sites held out", *(_between(found.away.scores[n]) for n in names)))
-    compared = tuple(
-        (NAMES[n], d.difference, None if d.interval is None else f"{d.interval[0]:+.3f} to {d.interval[1]:+.3f}", d.p, d.n)
-        for n, d in found.differences.items()
-    )
+        rows = (*rows, (f"{NAMES[PRIMARY]}, at sites held out", *(with_interval(found.away.scores[n]) for n in names)))
     return (
         Table(("Model", *(_words(n) for n in names)), rows, "Held-out cases in the same folds; 95 % intervals over patients"),
-        Table(("Against", "Difference in C", "95 % interval", "p", "n"), compared, "Cox less each baseline, paired by patient"),
+        Table(
+            ("Against", "Difference in C", "95 % interval", "p", "n"),
+            difference_rows(found.differences, NAMES.__getitem__),
+            "Cox less each baseline, paired by patient",
+        ),
     )
 
 
@@ -234,20 +223,14 @@ def _hazards(found: SurvivalStudy) -> list[Section]:
 
 
 def _cases(found: SurvivalStudy) -> tuple[Table | Paragraph, ...]:
-    table = found.table
     curve = kaplan_meier(found.time, found.event)
-    rows = [
-        ("cases used", len(table)), ("patients", len(set(table.groups.tolist()))), ("events", int(found.event.sum())),
+    counts = [
+        ("cases used", len(found.table)), ("patients", len(set(found.table.groups.tolist()))), ("events", int(found.event.sum())),
         ("censored", int((~found.event).sum())), ("set aside", len(found.aside)),
         ("median time under observation", float(np.median(found.time))),
         ("median survival", curve.median if np.isfinite(curve.median) else "not reached"),
     ]  # fmt: skip
-    rows += [(f"site {s}", int((table.sites == s).sum())) for s in sorted(set(table.sites.tolist())) if s]
-    blocks: list[Table | Paragraph] = [Table(("What", "Number"), tuple(rows))]
-    blocks += [Paragraph(note) for note in (*found.notes, *found.splits.notes, *found.size.sentences)]
-    if found.aside:
-        blocks.append(Table(("Case", "Set aside because"), tuple(found.aside)))
-    return tuple(blocks)
+    return case_blocks(found, counts, (*found.notes, *found.splits.notes, *found.size.sentences))
 
 
 def _checklist(found: SurvivalStudy) -> tuple[tuple[str, str, str], ...]:
