@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, GridMismatchError, InputError
 from isocenter.core.image import Image
-from isocenter.core.labels import LabelMap
-from isocenter.core.results import Scores
 from isocenter.io import atomic, door, table
+from isocenter.jobs.explain_truth import Judged, outline
 from isocenter.jobs.outputs import Outputs
 from isocenter.learn.explain.company import Company
 from isocenter.learn.explain.package_case import Explained
@@ -105,8 +104,7 @@ def map_piece(
     found: Explained,
     image: Image,
     identity: Mapping[str, Any],
-    mask: LabelMap | None,
-    scores: Scores | None,
+    truth: Judged | None,
     outputs: Outputs,
     notes: Sequence[str],
 ) -> Piece:
@@ -114,7 +112,8 @@ def map_piece(
     title = f"{METHODS[found.method]}: {found.target}"
     write_map(outputs, found.map, image, identity, "attribution", title)
     warnings = list(found.warnings)
-    png = attribution_picture(image, found.map, mask, title=title)
+    scores = None if truth is None else truth.scores
+    png = attribution_picture(image, found.map, outline(found, image, None if truth is None else truth.mask), title=title)
     atomic.write_bytes(outputs.path("explanation.png", "", "picture"), png)
     said = "" if found.probability is None else f", probability {found.probability:.3g}"
     unit = "" if package.manifest["unit"] == "1" else str(package.manifest["unit"])
@@ -127,7 +126,13 @@ def map_piece(
         numbers.append(KeyNumber("predicted", float(f"{found.value:.4g}"), unit))
     rows: list[tuple[str, Any, str]] = [] if found.value is None else [("predicted", found.value, "that the package gives")]
     if found.probability is not None:
-        rows.append(("probability", found.probability, "that the package gives the class"))
+        rows.append(
+            (
+                "probability",
+                found.probability,
+                "that the package gives the class" if found.found is None else "that the candidate is an object",
+            )
+        )
     checked_rows, line, numbers_of = _checked(found.sanity, "map")
     rows += checked_rows
     numbers += numbers_of
@@ -135,10 +140,10 @@ def map_piece(
     for name, words in _SCORES.items():
         if scores is not None and name in scores:
             rows.append((name, float(scores[name]), words))
-    if scores is not None:
+    if truth is not None and scores is not None:
         hit = "lies" if float(scores["pointing_game"]) else "does not lie"
         lines.append(
-            f"The largest value {hit} in the mask; {100 * float(scores['share_inside']):.0f} % of the positive attribution is inside, where "
+            f"The largest value {hit} in {truth.words}; {100 * float(scores['share_inside']):.0f} % of the positive attribution is inside, where "
             f"{100 * float(scores['area_share']):.1f} % of the image is marked; overlap at the mask's area "
             f"{float(scores['overlap_at_area']):.2f}."
         )

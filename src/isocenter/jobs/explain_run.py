@@ -37,7 +37,7 @@ def write_explanations(
     """
     sections = []
     for step in pipeline.steps:
-        if step.op not in ("classify.package", "segment.package"):
+        if step.op not in ("classify.package", "segment.package", "detect.package"):
             continue
         try:
             sections.append(_one(outputs, study[image_slot], step, identity, seed))
@@ -51,6 +51,7 @@ def write_explanations(
 def _one(outputs: Outputs, image: Any, step: Any, identity: Mapping[str, Any], seed: int) -> Section:
     from isocenter.core.errors import ContentError
     from isocenter.jobs.explain_outputs import METHODS, write_map
+    from isocenter.jobs.explain_truth import outline
     from isocenter.learn.explain.package_case import Asked, default_method, explain_image
     from isocenter.view.attribution import attribution_picture
 
@@ -61,7 +62,7 @@ def _one(outputs: Outputs, image: Any, step: Any, identity: Mapping[str, Any], s
     found = explain_image(package, image, method, Asked(seed=seed))
     title = f"{METHODS[method]}: {found.target}"
     write_map(outputs, found.map, image, identity, f"attribution-{step.to}", title)
-    png = attribution_picture(image, found.map, title=title)
+    png = attribution_picture(image, found.map, outline(found, image), title=title)
     atomic.write_bytes(outputs.path(f"images/attribution-{step.to}.png", "", "picture"), png)
     words = [Paragraph(f"{found.meaning[0].upper()}{found.meaning[1:]}.")]
     told = [found.sanity.sentence] if found.sanity is not None and found.sanity.passed else []

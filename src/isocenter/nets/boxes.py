@@ -55,12 +55,15 @@ class Detections:
         Shapes (found, 2 * axes), (found,), (found,).
     masks
         Shape (found, *spatial), bool; None from a network without masks.
+    places
+        Which place of the network's output each is, shape (found,); None from a network that looks again at what it proposed.
     """
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
     masks: Tensor | None = None
+    places: Tensor | None = None
 
 
 def volume(boxes: Tensor) -> Tensor:

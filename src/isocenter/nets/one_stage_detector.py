@@ -74,12 +74,17 @@ class OneStageDetector(nn.Module):
         """Return class logits and boxes of the features of all levels."""
         scores, boxes = [], []
         for level, stride in zip(levels, self.pyramid.strides, strict=True):
-            logits = self.class_head(self.class_tower(level)).flatten(2).transpose(1, 2)
+            logits = self.classified(level)
             sides = functional.softplus(self.box_head(self.box_tower(level)).flatten(2).transpose(1, 2)) * 2.0 * stride
             centre = _places(level.shape[2:], stride, level)
             scores.append(logits)
             boxes.append(torch.cat([centre - sides[..., : self.axes], centre + sides[..., self.axes :]], dim=-1))
         return torch.cat(scores, 1), torch.cat(boxes, 1)
+
+    def classified(self, level: Tensor) -> Tensor:
+        """Return the class logits of the features of one level, shape (batch, places, classes)."""
+        logits: Tensor = self.class_head(self.class_tower(level)).flatten(2).transpose(1, 2)
+        return logits
 
     def losses(self, x: Tensor, targets: Sequence[Targets]) -> dict[str, Tensor]:
         """Return the losses of a batch by name; their sum is to be minimised."""
@@ -136,9 +141,9 @@ class OneStageDetector(nn.Module):
             rows = clipped(rows[order], spatial)
             score, label = score[order], label[order]
             whole = volume(rows) > 0
-            rows, score, label = rows[whole], score[whole], label[whole]
+            rows, score, label, order = rows[whole], score[whole], label[whole], order[whole]
             kept = suppressed(rows, score, label, overlap, most)
-            found.append(Detections(rows[kept], score[kept], label[kept]))
+            found.append(Detections(rows[kept], score[kept], label[kept], places=order[kept]))
         return found
 
     def _assigned(self, target: Targets, centres: Tensor, steps: Tensor) -> Tensor:

@@ -58,11 +58,12 @@ def company_of(package: Package, case: Image | FloatArray, cohort: Cohort, *, na
     Raises
     ------
     ContentError
-        If the package segments, or fewer than two cases can be compared.
+        If the package segments or finds places, or fewer than two cases can be compared.
     """
-    if package.manifest["task"] == "segmentation":
+    if package.manifest["task"] in ("segmentation", "detection", "landmarks"):
+        what = "segments" if package.manifest["task"] == "segmentation" else "finds places"
         raise ContentError(
-            f"Model '{package.manifest['name']}' segments: nearest cases are those of a classifier or of a model of features; leave the "
+            f"Model '{package.manifest['name']}' {what}: nearest cases are those of a classifier or of a model of features; leave the "
             "cohort out."
         )
     own = case_digest(case)

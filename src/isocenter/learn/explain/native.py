@@ -13,21 +13,48 @@ from isocenter.core.image import SPATIAL, Image
 from isocenter.core.provenance import StepRecord
 from isocenter.kernels.interpolate import sample_affine
 
-__all__ = ["QUANTITY", "attribution_image", "network_grid", "resampled"]
+__all__ = ["QUANTITY", "attribution_image", "network_grid", "resampled", "window_image"]
 
 #: What the values of a map are.
 QUANTITY = "attribution"
 
 
-def network_grid(image: Geometry, size: Sequence[int]) -> Geometry:
-    """Return the grid of a network that sees the whole extent of an image with `size` samples along each axis."""
+def network_grid(image: Geometry, size: Sequence[int], step: Sequence[float] | None = None) -> Geometry:
+    """Return the grid of a network that sees an image with `size` samples along each axis.
+
+    Parameters
+    ----------
+    image
+        The image's own grid.
+    size
+        Samples along each axis.
+    step
+        Samples of the image per sample of the network, where the grid begins with the image but ends elsewhere; None spreads the grid over the
+        whole extent of the image.
+    """
     n = image.ndim
-    steps = np.array([old / new for old, new in zip(image.shape, size, strict=True)])
+    steps = np.array([old / new for old, new in zip(image.shape, size, strict=True)]) if step is None else np.asarray(step)
     to_image = np.zeros((n + 1, n + 1))
     to_image[:n, :n] = np.diag(steps)
     to_image[:n, n] = (steps - 1.0) / 2.0
     to_image[n, n] = 1.0
     return Geometry(tuple(size), image.affine @ to_image, image.frame, image.unit)
+
+
+def window_image(samples: npt.NDArray[np.float32], image: Image, grid: Geometry) -> Image:
+    """Return what a network sees of an image as an image of its own.
+
+    Parameters
+    ----------
+    samples
+        Prepared, shape (channels, *shape of the grid).
+    image
+        Gives the names of the axes.
+    grid
+        Where the samples lie.
+    """
+    dims = tuple(d for d in image.dims if d in SPATIAL)
+    return Image(samples if len(samples) > 1 else samples[0], ("c", *dims) if len(samples) > 1 else dims, grid)
 
 
 def resampled(values: npt.ArrayLike, grid: Geometry, target: Geometry, outside: float | None = None) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from isocenter.core.errors import ParameterError, UnknownNameError, UnsupportedError, did_you_mean
 from isocenter.core.image import Image
+from isocenter.core.points import Points
 from isocenter.core.provenance import StepRecord
 from isocenter.core.results import Prediction
 from isocenter.kernels.occlusion import occlusion_map
@@ -19,6 +20,8 @@ from isocenter.learn.explain.sanity import SanityCheck
 from isocenter.learn.explain.table_sanity import sanity_of_table
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.models import TableModel
+from isocenter.learn.places.model import PlaceModel
+from isocenter.learn.places.places import Places, boxes_of, points_of
 
 __all__ = ["KINDS", "Asked", "Explained", "class_index", "default_method", "explain_image", "kind_of"]
 
@@ -27,6 +30,9 @@ FloatArray = npt.NDArray[np.float64]
 #: What each kind of package can be asked for.
 KINDS: dict[str, tuple[str, ...]] = {
     "network": ("grad_cam", "grad_cam_plus_plus", "occlusion", "integrated_gradients"),
+    "landmark net": ("grad_cam", "grad_cam_plus_plus", "occlusion", "integrated_gradients"),
+    # The score of one candidate has no mean gradient over a map: norms of groups make it nothing, and the map empty.
+    "detector": ("occlusion", "integrated_gradients"),
     "picture": ("occlusion", "shap"),
     "table": ("shap",),
 }
@@ -52,7 +58,7 @@ class Asked:
     Attributes
     ----------
     target
-        Class or segment; None takes the most probable class, the largest segment.
+        Class, segment or landmark; None takes the most probable class, the largest segment, the surest place.
     layer
         Of Grad-CAM; None takes the last map (of a segmenter: the last before the scores).
     patch, stride
@@ -61,6 +67,8 @@ class Asked:
         Randomise the weights and see whether the map changes.
     seed
         Of the random weights.
+    candidate
+        Of a detector: which of the candidates, counted from the surest; None takes that one.
     """
 
     target: str | None = None
@@ -69,6 +77,7 @@ class Asked:
     stride: float | None = None
     check: bool = True
     seed: int = 0
+    candidate: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +89,9 @@ class Explained:
     map
         On the grid of the image that was given.
     method, target
-        What was asked, and of which class or segment.
+        What was asked, and of which class, segment or landmark.
     probability
-        That the package gives the class; None for a number or a segment.
+        That the package gives the class, or the candidate; None for a number, a segment or a landmark.
     value
         The number that the package gives; None for a class or a segment.
     meaning
@@ -91,6 +100,8 @@ class Explained:
         Whether the map depends on the weights; None where that was not checked.
     warnings
         One sentence each.
+    found
+        The place that was explained, on the grid of the image that was given; None where the model finds none.
     """
 
     map: Image
@@ -101,10 +112,14 @@ class Explained:
     sanity: SanityCheck | None
     warnings: tuple[str, ...]
     value: float | None = None
+    found: Places | None = None
 
 
 def kind_of(package: Package) -> str:
-    """Return ``network``, ``picture`` (features of images) or ``table``."""
+    """Return ``network``, ``landmark net``, ``detector``, ``picture`` (features of images), ``table``, or ``places`` (found without a network)."""
+    if isinstance(package.model, PlaceModel):
+        plan = getattr(package.model.finder, "plan", None)
+        return "places" if plan is None else "landmark net" if package.manifest["task"] == "landmarks" else "detector"
     if not isinstance(package.model, TableModel):
         return "network"
     return "picture" if package.model.source == "image" else "table"
@@ -127,13 +142,13 @@ def default_method(package: Package, method: str | None) -> str:
     ParameterError
         If it does not fit.
     UnsupportedError
-        If the model finds places (a detector).
+        If the model finds places without a network.
     """
     kind = kind_of(package)
-    if package.manifest["task"] not in ("classification", "regression", "segmentation"):
+    if kind == "places":
         raise UnsupportedError(
-            f"Model '{package.manifest['name']}' gives places, not a class or a label: there is no explanation of that; look at the picture "
-            "of what it found."
+            f"Model '{package.manifest['name']}' finds places without a network, and what it does stands in its card: "
+            f"{package.manifest['model']} There is nothing to look into; train a network (--minutes) for maps."
         )
     if method is None:
         return KINDS[kind][0]
@@ -142,7 +157,13 @@ def default_method(package: Package, method: str | None) -> str:
     if chosen.replace("_", "-") not in known:
         raise UnknownNameError(f"No explanation '{method}': there are {', '.join(known)}.{did_you_mean(method, known)}")
     if chosen not in KINDS[kind]:
-        what = {"network": "is a network of images", "picture": "sees features of images", "table": "takes rows of a table"}[kind]
+        what = {
+            "network": "is a network of images",
+            "landmark net": "is a network that finds landmarks",
+            "detector": "is a network whose candidates each stand at one place, where maps of features have no mean gradient",
+            "picture": "sees features of images",
+            "table": "takes rows of a table",
+        }[kind]
         fits = " or ".join(name.replace("_", "-") for name in KINDS[kind])
         raise ParameterError(f"'{method}' does not fit model '{package.manifest['name']}', which {what}: expected {fits}.")
     return chosen
@@ -185,8 +206,15 @@ def explain_image(package: Package, image: Image, method: str, asked: Asked | No
         If the image is of another kind than those of the training.
     """
     asked, seen = asked or Asked(), package.prepared(image)
-    if kind_of(package) == "picture":
+    kind = kind_of(package)
+    if asked.candidate is not None and kind != "detector":
+        raise ParameterError(
+            f"Candidate {asked.candidate} of model '{package.manifest['name']}': expected a detector, or no candidate."
+        )
+    if kind == "picture":
         found = _of_features(package, seen, asked)
+    elif kind in ("landmark net", "detector"):
+        return _of_place(package, image, seen, method, asked)
     elif package.manifest["task"] == "segmentation":
         return _of_segment(package, image, seen, method, asked)
     else:
@@ -253,12 +281,47 @@ def _of_segment(package: Package, image: Image, seen: Image, method: str, asked:
             f"The map covers one window of {size} samples about the middle of the segment, as large as the network sees at a time; "
             "elsewhere it is 0."
         )
-    native = _native(found.map, image, None if model.whole else 0.0)
-    # The record names the image that was given, not the window that was cut from it.
-    step = StepRecord(f"explain.{method}", "1", {"target": model.target, "layer": layer or ""}, (image.digest,), asked.seed)
-    native = native.replace(provenance=image.provenance.then(step), modality=image.modality)
+    native = _given(found.map, image, None if model.whole else 0.0, method, {"target": model.target, "layer": layer or ""}, asked)
     meaning = f"{_MEANING[method]}, the score being its mean over the {model.samples} samples that the network labelled '{model.target}'"
     return Explained(native, method, model.target, None, meaning, found.sanity, tuple(warnings))
+
+
+def _of_place(package: Package, image: Image, seen: Image, method: str, asked: Asked) -> Explained:
+    from isocenter.learn.explain.place import place_networks
+
+    package.refuse_axes(seen)
+    model = place_networks(package.model, seen, asked.target, asked.candidate)
+    layer = (asked.layer or model.layer or None) if method.startswith("grad_cam") else None
+    base: Cover = "blur" if method == "integrated_gradients" else "mean"
+    patch, stride = asked.patch, asked.stride
+    if method == "occlusion" and stride is None and model.image.geometry.ndim == 3:
+        # Volumes are covered patch beside patch: at half of a patch they would ask for eight times as many predictions.
+        patch = stride = max(model.image.geometry.extent) / 8.0 if patch is None else patch
+    found = explain_case(
+        model, model.image, _method(method), target=model.classes[1], layer=layer, baseline=base, patch=patch, stride=stride,
+        check=asked.check, seed=asked.seed,
+    )  # fmt: skip
+    own = {"target": model.classes[1], "layer": layer or "", "place": [round(float(v), 6) for v in model.found.samples[0]]}
+    native = _given(found.map, image, None, method, own, asked)
+    meaning = f"{_MEANING[method]}, {model.score}"
+    place = _on_grid(model.found, image)
+    warnings = (*model.warnings, *found.warnings)
+    return Explained(native, method, model.classes[1], model.probability, meaning, found.sanity, warnings, found=place)
+
+
+def _given(found: Image, image: Image, outside: float | None, method: str, own: dict[str, Any], asked: Asked) -> Image:
+    """Return the map of a window on the grid of the image; its record names the image that was given, not the window cut from it."""
+    step = StepRecord(f"explain.{method}", "1", own, (image.digest,), asked.seed)
+    native = _native(found, image, outside)
+    return native.replace(provenance=image.provenance.then(step), modality=image.modality)
+
+
+def _on_grid(found: Places, image: Image) -> Places:
+    """Return a place on the grid of the image that was given, where steps before the model changed it."""
+    if found.geometry == image.geometry:
+        return found
+    world = found.world()
+    return points_of(world, image.geometry) if isinstance(world, Points) else boxes_of(world, image.geometry)
 
 
 def _of_features(package: Package, seen: Image, asked: Asked) -> Explained:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from isocenter.core.errors import ContentError, UnknownNameError, did_you_mean
-from isocenter.core.image import SPATIAL, Image
+from isocenter.core.image import Image
+from isocenter.learn.explain.native import window_image
+from isocenter.learn.train.fingerprint import channel_first
 from isocenter.learn.train.preparation import prepared
 from isocenter.learn.train.segmentation import TrainedSegmenter, labels_of
 
@@ -76,8 +78,7 @@ class RegionModel:
 
     def seen(self, image: Image) -> FloatArray:
         """Return the samples of the window, shape (channels, *size)."""
-        data = np.asarray(image.array, np.float32)
-        return data if "c" in image.dims else data[None]
+        return channel_first(image)
 
 
 def region_model(trained: TrainedSegmenter, image: Image, target: str | None = None) -> RegionModel:
@@ -121,8 +122,7 @@ def region_model(trained: TrainedSegmenter, image: Image, target: str | None = N
     window, inside = _padded(data, part, plan.patch), _padded(region[None], part, plan.patch)[0]
     where = grid.crop(start, [min(p, n - s) for p, n, s in zip(plan.patch, data.shape[1:], start, strict=True)])
     where = where.pad([0] * len(start), [p - n for p, n in zip(plan.patch, where.shape, strict=True)])
-    dims = tuple(d for d in image.dims if d in SPATIAL)
-    shown = Image(window if len(window) > 1 else window[0], ("c", *dims) if len(window) > 1 else dims, where)
+    shown = window_image(window, image, where)
     mask = torch.from_numpy(inside)
     networks = tuple(Region(net.eval(), mask) for net in trained.networks)
     layer = map_before_scores(networks[0], torch.from_numpy(window)[None])

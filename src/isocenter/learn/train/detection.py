@@ -17,19 +17,19 @@ from isocenter.core.image import Image
 from isocenter.learn.evaluate.detection import evaluate_detection, findings_of
 from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
-from isocenter.learn.train.frames import check_alike, framed, padded
+from isocenter.learn.train.frames import Framed, check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History
-from isocenter.learn.train.landmarks import built, held_out
+from isocenter.learn.train.landmarks import built, held_out, laid_out
 from isocenter.learn.train.place_batches import PlaceBatches
 from isocenter.learn.train.place_plan import PlacePlan, detection_plan, kept_plan, read_place_plan, write_place_plan
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets import weights
 from isocenter.nets.boxes import Targets
 
-__all__ = ["TrainedDetector", "read_detector", "train_detector"]
+__all__ = ["LEAST", "MOST", "OVERLAP", "TrainedDetector", "read_detector", "train_detector"]
 
-#: Candidates of an image, at most, and the least probability of one.
-MOST, LEAST = 20, 0.02
+#: Candidates of an image, at most, the least probability of one, and the overlap (IoU) above which the surer of two stays.
+MOST, LEAST, OVERLAP = 20, 0.02, 0.3
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,26 @@ class TrainedDetector:
         ContentError
             If the image has other axes or channels than those of the training, or is not finite.
         """
+        return self.candidates(image)[0]
+
+    def candidates(self, image: Image) -> tuple[Places, npt.NDArray[np.int64]]:
+        """Return the same, and which place of the network's output each candidate is."""
         net: Any = self.network
-        seen = framed(image, self.plan.spacing, self.plan.channels)
-        data = torch.from_numpy(padded(seen.data, self.plan.size, net.divisor)[None])
-        if data.ndim == 4 and self.plan.settings.channels_last:
-            data = data.contiguous(memory_format=torch.channels_last)
+        seen, data = self.seen(image)
         with torch.inference_mode():
-            found = net.detect(data, least=LEAST, most=MOST)[0]
+            found = net.detect(data, least=LEAST, overlap=OVERLAP, most=MOST)[0]
         limit, axes = np.array(image.geometry.shape) - 0.5, image.geometry.ndim
         boxes = np.clip(seen.outside(found.boxes.double().numpy()), -0.5, np.concatenate([limit, limit]))
         whole = (boxes[:, axes:] - boxes[:, :axes] > 1e-6).all(axis=1)
         names = tuple(self.names[int(k)] for k in found.labels[torch.from_numpy(whole)])
-        return Places("boxes", boxes[whole], names, image.geometry, found.scores.double().numpy()[whole])
+        places = Places("boxes", boxes[whole], names, image.geometry, found.scores.double().numpy()[whole])
+        return places, found.places.numpy()[whole]
+
+    def seen(self, image: Image) -> tuple[Framed, Tensor]:
+        """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
+        net: Any = self.network
+        seen = framed(image, self.plan.spacing, self.plan.channels)
+        return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, net.divisor)[None]), self.plan)
 
     def save(self, folder: Path | str) -> None:
         """Write the plan and the weights; `read_detector` reads them."""

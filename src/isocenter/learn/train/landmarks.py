@@ -17,7 +17,7 @@ from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
 from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
-from isocenter.learn.train.frames import check_alike, framed, padded
+from isocenter.learn.train.frames import Framed, check_alike, framed, padded
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.place_batches import PlaceBatches
 from isocenter.learn.train.place_plan import PlacePlan, kept_plan, landmark_plan, read_place_plan, write_place_plan
@@ -25,7 +25,7 @@ from isocenter.learn.train.settings import FitSettings
 from isocenter.nets import weights
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
 
-__all__ = ["TrainedLandmarks", "built", "held_out", "read_landmarks", "train_landmarks"]
+__all__ = ["TrainedLandmarks", "built", "held_out", "laid_out", "read_landmarks", "train_landmarks", "within"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -61,17 +61,24 @@ class TrainedLandmarks:
         ContentError
             If the image has other axes or channels than those of the training, or is not finite.
         """
-        seen = framed(image, self.plan.spacing, self.plan.channels)
-        data = padded(seen.data, self.plan.size, self.network.divisor)
+        seen, data = self.seen(image)
         step = int(self.plan.parameters["step"])
-        limit = (np.array(seen.data.shape[1:]) - 1.0 - (step - 1) / 2.0) / step
         with torch.inference_mode():
-            logits = self.network(_laid_out(torch.from_numpy(data[None]), self.plan))
-            positions, spread = soft_argmax(_inside(logits, limit))
+            positions, spread = soft_argmax(within(self.network(data), self.limit(seen)))
         places = positions[0].double().numpy() * step + (step - 1) / 2.0
         samples = np.clip(seen.outside(places), -0.5, np.array(image.geometry.shape) - 0.5)
         width = spread[0].double().numpy() * step * np.asarray(self.plan.spacing)
         return Places("points", samples, self.names, image.geometry, np.sqrt((width**2).mean(axis=1)))
+
+    def seen(self, image: Image) -> tuple[Framed, Tensor]:
+        """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
+        seen = framed(image, self.plan.spacing, self.plan.channels)
+        return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, self.network.divisor)[None]), self.plan)
+
+    def limit(self, seen: Framed) -> FloatArray:
+        """Return where the image ends in samples of the heat maps, along each axis."""
+        step = int(self.plan.parameters["step"])
+        return (np.array(seen.data.shape[1:]) - 1.0 - (step - 1) / 2.0) / step
 
     def save(self, folder: Path | str) -> None:
         """Write the plan and the weights; `read_landmarks` reads them."""
@@ -203,12 +210,21 @@ class _Score:
         return {"closeness": -float(np.mean(errors)) if errors else 0.0}
 
 
-def _laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
+def laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
+    """Return images in the layout of the plan: another one gives other last digits."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and plan.settings.channels_last else x
 
 
-def _inside(logits: Tensor, limit: FloatArray) -> Tensor:
-    """Return heat maps that are nowhere behind the image: what was padded holds no landmark."""
+def within(logits: Tensor, limit: FloatArray) -> Tensor:
+    """Return heat maps that are nowhere behind the image: what was padded holds no landmark.
+
+    Parameters
+    ----------
+    logits
+        Shape (batch, landmarks, *spatial).
+    limit
+        Where the image ends, as `TrainedLandmarks.limit` gives it.
+    """
     for axis, last in enumerate(limit):
         line = torch.arange(logits.shape[axis + 2], device=logits.device) > float(last) + 0.5
         shape = [1] * logits.ndim
