@@ -11,6 +11,7 @@ from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.learn.deep import NetworkPlan, fit_network, plan_network, prove_deep, training_rows
+from isocenter.learn.prove import Proof
 from isocenter.learn.recipe import Table
 from isocenter.learn.train.watch import Watch
 
@@ -82,3 +83,100 @@ def test_too_little_time_and_moving_images_are_refused() -> None:
     moving = Image(np.zeros((3, 32, 32), np.float32), ("t", "y", "x"), Geometry.regular((32, 32)))
     with pytest.raises(ContentError, match="time axis"):
         prove_deep(lambda k: moving, table(), FOLDS, 1.0)
+
+
+def disk(k: int) -> Image:
+    generator = np.random.default_rng(k)
+    at = generator.uniform(13, 19, 2)
+    inside = np.hypot(*(np.mgrid[:32, :32] - at[:, None, None])) < radius(k)
+    return Image((inside + generator.normal(0, 0.2, (32, 32))).astype(np.float32), ("y", "x"), Geometry.regular((32, 32)))
+
+
+def radius(k: int) -> float:
+    return 4.0 + 7.0 * (k * 5 % CASES) / CASES
+
+
+def numbers(shuffled: bool = False) -> Table:
+    names = np.array([f"p{k}" for k in range(CASES)])
+    target = np.array([radius(k) for k in range(CASES)])
+    if shuffled:
+        target = np.random.default_rng(0).permutation(target)
+    return Table(np.zeros((CASES, 1)), target, names, np.array([""] * CASES), ("nothing",), unit="mm")
+
+
+HALVES = [(np.setdiff1d(np.arange(CASES), t), t) for t in np.array_split(np.arange(CASES), 2)]
+SMALL = NetworkPlan((32, 32), 1, 25, 8, parts=1, task="regression")
+
+
+def test_numbers_are_learnt_in_the_same_folds() -> None:
+    plan = plan_network([(32, 32)] * 3, 1, 1, 100, 600.0)
+    assert plan is not None and plan.task == "regression" and plan.to_dict()["task"] == "regression"
+    found = prove_deep(disk, numbers(), HALVES, 1.0, parts=1, plan=SMALL)
+    scores = found.proof.scores
+    assert found.proof.predicted.shape == (CASES,) and found.proof.called.size == 0
+    assert (
+        scores["r2"].value > 0.2
+        and scores["correlation"].value > 0.5
+        and scores["mae"].unit == "mm"
+        and scores["mae"].interval is not None
+    )
+    first, second = (model.trained.head for model in found.proof.models)
+    assert first != second, "the units of a number are those of the training part of its fold"
+    assert found.proof.models[0].calibrator is None and found.away is None and found.final is None
+
+
+def test_shuffled_numbers_are_not_learnt() -> None:
+    found = prove_deep(disk, numbers(shuffled=True), HALVES, 1.0, parts=1, plan=SMALL)
+    between = found.proof.scores["r2"].interval
+    assert between is not None and between[0] <= 0.0
+
+
+def test_volumes_with_numbers_are_learnt_from() -> None:
+    def ball(k: int) -> Image:
+        inside = np.linalg.norm(np.mgrid[:32, :32, :32] - 16.0, axis=0) < radius(k)
+        return Image(inside.astype(np.float32), ("z", "y", "x"), Geometry.regular((32, 32, 32)))
+
+    plan = NetworkPlan((32, 32, 32), 1, 1, 4, parts=1, task="regression")
+    found = prove_deep(ball, numbers().take(np.arange(8)), [(np.arange(4), np.arange(4, 8))], 1.0, parts=1, plan=plan)
+    assert np.isfinite(found.proof.predicted).all() and found.proof.predicted.shape == (4,)
+
+
+class Broken(Exception):
+    """What a run is broken off by."""
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
+    plan = NetworkPlan((32, 32), 1, 3, 8, parts=2, task="regression")
+    some = numbers().take(np.arange(8))
+    folds = [(np.arange(4), np.arange(4, 8)), (np.arange(4, 8), np.arange(4))]
+
+    def proved(folder: Path | None, stop: int = 10**6) -> Proof:
+        def say(what: str, done: int, total: int) -> None:
+            if done == stop:
+                raise Broken
+
+        return prove_deep(disk, some, folds, 1.0, parts=2, plan=plan, folder=folder, say=say).proof
+
+    unbroken = proved(None)
+    with pytest.raises(Broken):
+        proved(tmp_path, 8)  # in the second of three epochs of the third of four trainings
+    assert (tmp_path / "fold-2-part-1" / "last.pt").is_file()
+    resumed = proved(tmp_path)
+    np.testing.assert_array_equal(resumed.predicted, unbroken.predicted)
+    assert training_rows(resumed) == training_rows(unbroken) and "negative_error" in training_rows(resumed)[0][4]
+    assert not list(tmp_path.rglob("last.pt"))
+
+
+def test_checkpoints_of_other_labels_are_thrown_away(tmp_path: Path) -> None:
+    plan = NetworkPlan((32, 32), 1, 2, 8, parts=1, task="regression")
+    fold = [(np.arange(4), np.arange(4, 8))]
+
+    def stop(what: str, done: int, total: int) -> None:
+        raise Broken
+
+    with pytest.raises(Broken):
+        prove_deep(disk, numbers().take(np.arange(8)), fold, 1.0, plan=plan, folder=tmp_path, say=stop)
+    other = numbers(shuffled=True).take(np.arange(8))
+    found = prove_deep(disk, other, fold, 1.0, plan=plan, folder=tmp_path)
+    again = prove_deep(disk, other, fold, 1.0, plan=plan)
+    np.testing.assert_array_equal(found.proof.predicted, again.proof.predicted)

@@ -157,8 +157,9 @@ def _looked(found: Any) -> list[Any]:
         if made.sanity is not None and made.sanity.passed:
             notes.append(made.sanity.sentence)
         case = found.cohort.samples[k].identifier
-        words = f"{case}: {table.target[k]:.4g}, predicted {proof.predicted[j]:.4g}"
-        if called is not None:
+        if called is None:
+            words = f"{case}: {table.target[k]:.4g}, predicted {proof.predicted[j]:.4g}"
+        else:
             words = f"{case}: {table.classes[int(table.target[k])]}, called {called}"
         picture = attribution_picture(image, made.map, title=words, notes=notes)
         blocks.append(Figure(picture, f"{words}. {' '.join(notes)}"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from isocenter.core.errors import InputError
+from isocenter.jobs.learn_agreement import agreement_blocks, agreement_picture
 from isocenter.jobs.learn_blocks import (
     case_blocks,
     case_counts,
@@ -21,7 +22,6 @@ from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import checklist, findings, methods, score_words
 from isocenter.learn.evaluate.calibration import reliability
 from isocenter.learn.evaluate.ranking import roc_curve
-from isocenter.learn.evaluate.regression import bland_altman, tolerance_interval
 from isocenter.learn.study import NETWORK
 from isocenter.view import curves
 from isocenter.view.montage import montage
@@ -32,7 +32,7 @@ __all__ = ["learn_report", "worst_cases"]
 _WORST = 10
 _FIRST = {
     "classes": ("auc_roc", "macro_auc_roc", "accuracy", "sensitivity", "specificity", "ece"),
-    "numbers": ("mae", "mae_of_median", "r2", "bias"),
+    "numbers": ("mae", "rmse", "mae_of_median", "r2", "bias"),
 }
 
 
@@ -114,7 +114,7 @@ def _notices(found: Any) -> list[Notice]:
 
 
 def _picture(found: Any) -> Figure | None:
-    table, proof = found.table, found.proof
+    table = found.table
     if len(table.classes) == 2:
         lines = []
         beside = [n for n in found.proofs if n not in (found.primary, NETWORK)][1:]
@@ -125,11 +125,7 @@ def _picture(found: Any) -> Figure | None:
             rate, sensitivity, _ = roc_curve(table.target[one.tested] == 1, one.predicted[:, 1])
             lines.append((f"{name} ({float(one.scores['auc_roc']):.2f})", rate, sensitivity))
         return Figure(curves.roc(lines), f"ROC curves of held-out predictions; positive is '{table.classes[1]}'.")
-    if table.classes:
-        return None
-    agreed = bland_altman(table.target[proof.tested], proof.predicted)
-    picture = curves.agreement(table.target[proof.tested], proof.predicted, agreed.bias, agreed.lower, agreed.upper, "")
-    return Figure(picture, "Held-out predictions: difference over the mean, with the bias and the limits of agreement.")
+    return None if table.classes else agreement_picture(found)
 
 
 def _models(found: Any) -> tuple[Any, ...]:
@@ -162,17 +158,9 @@ def _models(found: Any) -> tuple[Any, ...]:
 
 def _calibration(found: Any) -> tuple[Any, ...]:
     table, proof = found.table, found.proof
-    truth = table.target[proof.tested]
     if not table.classes:
-        agreed, (low, high) = bland_altman(truth, proof.predicted), tolerance_interval(proof.predicted - truth)
-        text = (
-            f"Bias {agreed.bias:.3g} (95 % interval {agreed.bias_interval[0]:.3g} to {agreed.bias_interval[1]:.3g}), limits of agreement "
-            f"{agreed.lower:.3g} to {agreed.upper:.3g}; 95 % of new errors lie between {low:.3g} and {high:.3g} with 95 % confidence, if "
-            "errors are normal."
-        )
-        if agreed.slope_interval[1] < 0:
-            text += " Predictions shrink towards the middle: high values come out too low, and low ones too high."
-        return (Paragraph(text),)
+        return agreement_blocks(found)
+    truth = table.target[proof.tested]
     if len(table.classes) == 2:
         happened, probability = truth == 1, proof.predicted[:, 1]
     else:

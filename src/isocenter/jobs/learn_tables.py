@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isocenter.jobs.learn_agreement import agreement_tables
 from isocenter.jobs.learn_deep import deep_rows
 from isocenter.jobs.learn_report import worst_cases
 from isocenter.jobs.learn_results import Made
@@ -27,6 +28,7 @@ def tables_of(found: Any) -> list[Made]:
     return [
         scores_table(proofs),
         _predictions(found),
+        *agreement_tables(found),
         comparisons(found, further=deep_rows(found)),
         *splits_and_findings(found),
         worst,

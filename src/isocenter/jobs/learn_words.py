@@ -31,9 +31,10 @@ def score_words(name: str) -> str:
 
 
 def _spread(score: Any) -> str:
+    unit = "" if score.unit == "1" else f" {score.unit}"
     if score.interval is None:
-        return f"{score.value:.3f} (n = {score.n})"
-    return f"{score.value:.3f} (95 % interval {score.interval[0]:.3f} to {score.interval[1]:.3f}, n = {score.n})"
+        return f"{score.value:.3f}{unit} (n = {score.n})"
+    return f"{score.value:.3f}{unit} (95 % interval {score.interval[0]:.3f} to {score.interval[1]:.3f}, n = {score.n})"
 
 
 def findings(found: Any) -> tuple[str, ...]:
@@ -82,15 +83,19 @@ def methods(found: Any) -> str:
         else "features of the images (oriented gradients, local patterns, brightness by place)"
     )
     others = ", ".join(n for n in found.proofs if n != found.primary)
+    spread, fitted, areas = "site", "choice of settings and the standard units of the number", ""
+    if table.classes:
+        spread, areas = "class and site", " Areas under the ROC curve compare cases of one fold."
+        fitted = "choice of settings, calibration (temperature) and the operating point (at the share of positives)"
     text = (
         f"{len(table)} cases of {patients} patients were used to predict {what} from {table.values.shape[1]} {kind}. Patients were divided "
-        f"into {folds} folds, stratified by class and site as far as whole patients allow (seed {found.splits.seed}); no patient stood in two "
+        f"into {folds} folds, stratified by {spread} as far as whole patients allow (seed {found.splits.seed}); no patient stood in two "
         f"parts. Before training, the cohort was scanned for duplicates, shared patients and facts around the images that tell the label. "
         f"The {found.primary} was named as the model to report before any score was seen; {others} were proved in the same folds. Filling "
-        "of gaps, scaling, choice of settings, calibration (temperature) and the operating point (at the share of positives) were fitted in the training part "
-        "of each fold, on predictions held out there. Scores are of held-out predictions; intervals are bootstrap percentile intervals "
+        f"of gaps, scaling, {fitted} were fitted in the training part of each fold, on predictions held out there. Scores are of "
+        "held-out predictions; intervals are bootstrap percentile intervals "
         f"over patients (2,000 resamples), widened by the factor {(1 + folds / (folds - 1)) ** 0.5:.2f} for the overlap of training sets "
-        "(Nadeau and Bengio, 2003). Areas under the ROC curve compare cases of one fold."
+        f"(Nadeau and Bengio, 2003).{areas}"
     )
     if found.network is not None:
         text += f" {network_words(found.network)}"

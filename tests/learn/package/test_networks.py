@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
 from isocenter.learn.package.reading import read_package, write_package
-from isocenter.learn.train.heads import ClassHead
+from isocenter.learn.standard import Standard
+from isocenter.learn.train.heads import ClassHead, NumberHead
 from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.preparation import prepared
@@ -94,6 +96,51 @@ def test_a_classifier_predicts_the_same_after_reading(tmp_path: Path) -> None:
     assert package.threshold == 0.4 and package.self_test().passed
     assert package.check(image()) == []
     assert any("CT" in text for text in package.check(image().replace(modality="CT")))
+
+
+def regressor(path: Path, members: int = 2, logarithm: bool = False) -> Package:
+    networks = tuple(built("vgg", k, in_channels=1, out_channels=1, dimensions=2, **VGG) for k in range(members))
+    head = NumberHead(Standard(3.0, 0.5, True) if logarithm else Standard(70.0, 12.0, False))
+    model = NetworkPredictor(TrainedNetwork(head, (32, 32), 1, networks), "vgg", VGG)
+    return write_package(path, model, name="made-up-size", fingerprint=fingerprint(), unit="ml")
+
+
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_a_network_of_numbers_predicts_the_same_after_reading(tmp_path: Path, logarithm: bool) -> None:
+    package = regressor(tmp_path / "a.isocenter", logarithm=logarithm)
+    trained = package.model.trained
+    found = package.predict(image())
+    assert isinstance(found, Prediction) and found.classes == () and found.unit == "ml"
+    single = [replace(trained, networks=(net,)).answers([image()])[0] for net in trained.networks]
+    assert found.value == pytest.approx(np.mean(single)) and package.manifest["task"] == "regression"
+    assert package.threshold is None and not package.calibrated and package.self_test().passed
+    regressor(tmp_path / "b.isocenter", logarithm=logarithm)
+    assert (tmp_path / "a.isocenter").read_bytes() == (tmp_path / "b.isocenter").read_bytes()
+
+
+def test_units_of_a_number_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    regressor(tmp_path / "a.isocenter", 1)
+    members, _ = unpack(tmp_path / "a.isocenter")
+    manifest = json.loads(members["manifest.json"])
+    manifest["description"]["scale"] = 0.0
+    changed = pack({**members, "manifest.json": json.dumps(manifest).encode()})
+    (tmp_path / "b.isocenter").write_bytes(changed)
+    with pytest.raises(FormatError, match="spread 0"):
+        read_package(tmp_path / "b.isocenter")
+
+
+def test_a_network_of_numbers_goes_out_in_its_unit(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="ONNX export needs the extra 'deep'")
+    package = regressor(tmp_path / "a.isocenter", 1, logarithm=True)
+    (line,) = export_onnx(package, tmp_path / "a.onnx")
+    assert "number out; differs by at most" in line
+    found = load_onnx(tmp_path / "a.onnx")(package.model.trained.seen(image())[None])
+    said = package.predict(image())
+    assert isinstance(said, Prediction) and float(found[0, 0]) == pytest.approx(said.value, rel=1e-4)
+    export_bundle(package, tmp_path / "bundle")
+    metadata = json.loads((tmp_path / "bundle" / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    outputs = metadata["network_data_format"]["outputs"]["pred"]
+    assert outputs["format"] == "regression" and outputs["channel_def"] == {"0": "number, unit ml"}
 
 
 def test_networks_go_out_as_onnx_and_as_a_bundle(tmp_path: Path) -> None:
