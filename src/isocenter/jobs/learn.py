@@ -184,19 +184,13 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         progress("writing", 0, 1)
     curves = [] if found.network is None else sorted((out / "training").rglob("curves.*"))
     written = {path.relative_to(out).as_posix(): "curves of a training" for path in curves}
-    return write_results(replace(_results(found, options), written=written), out, started)
-
-
-def _results(found: Any, options: LearnOptions) -> Results:
-    return Results(
-        tables=tuple(tables_of(found)),
+    results = Results.of(
+        found,
+        options,
+        tables=tables_of(found),
         latex=latex(found),
         methods=methods(found),
-        splits=found.splits,
-        leakage=found.leakage,
-        package=lambda path: package_of(found, path),
-        report=lambda name: learn_report(found, name),
-        facts={"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary},
-        set_aside=found.aside,
-        scores={k: float(v) for k, v in found.proof.scores.items()},
+        package=package_of,
+        report=learn_report,
     )
+    return write_results(replace(results, written=written), out, started)

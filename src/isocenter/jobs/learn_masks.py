@@ -45,25 +45,14 @@ def learn_masks(
     found = study_masks(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
-    return write_results(
-        Results(
-            tables=tuple(mask_tables(found)),
-            latex=mask_latex(found),
-            methods=mask_methods(found),
-            splits=found.splits,
-            leakage=found.leakage,
-            package=lambda path: package_of_masks(found, path),
-            report=lambda name: mask_report(found, name),
-            facts={
-                "cohort": found.cohort.digest,
-                "seed": options.seed,
-                "folds": options.folds,
-                "primary": found.primary,
-                "minutes": found.minutes,
-            },
-            set_aside=found.aside,
-            scores={name: float(score) for name, score in found.proof.scores.items()},
-        ),
-        out,
-        started,
+    results = Results.of(
+        found,
+        options,
+        tables=mask_tables(found),
+        latex=mask_latex(found),
+        methods=mask_methods(found),
+        package=package_of_masks,
+        report=mask_report,
+        facts={"minutes": found.minutes},
     )
+    return write_results(results, out, started)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from isocenter._version import __version__
-from isocenter.jobs.learn_words import cohort_answers, fill_checklist
+from isocenter.jobs.learn_blocks import with_interval
+from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
 from isocenter.learn.masks.judge import FIRST
 
 __all__ = ["MODELS", "NAMES", "mask_checklist", "mask_findings", "mask_latex", "mask_methods", "mask_words"]
@@ -119,18 +120,9 @@ def mask_latex(found: Any) -> str:
         The study.
     """
     names = [n for n in FIRST if n in ("dice", "jaccard", "hausdorff_95", "assd", "surface_dice", "relative_volume_difference")]
-    rows = []
-    for model, proof in found.proofs.items():
-        cells = []
-        for n in names:
-            s = proof.scores[n]
-            spread = "" if s.interval is None else f" ({s.interval[0]:.3f}--{s.interval[1]:.3f})"
-            cells.append(f"{s.value:.3f}{spread}")
-        rows.append(" & ".join([model, *cells]) + r" \\")
+    rows = [(model, *(with_interval(proof.scores[n]) for n in names)) for model, proof in found.proofs.items()]
     units = {n: next(iter(found.proofs.values())).scores[n].unit for n in names}
-    head = " & ".join(["Model", *(mask_words(n) + ("" if units[n] == "1" else f" [{units[n]}]") for n in names)]) + r" \\"
-    body = "\n".join(rows)
-    return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
+    return latex_table([mask_words(n) + ("" if units[n] == "1" else f" [{units[n]}]") for n in names], rows)
 
 
 def mask_checklist(found: Any) -> tuple[tuple[str, str, str], ...]:

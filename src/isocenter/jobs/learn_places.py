@@ -42,17 +42,14 @@ def learn_places(cohort: Any, out: Path, options: Any, started: float, progress:
     found = study_places(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
-    results = Results(
+    results = Results.of(
+        found,
+        options,
         tables=places_tables(found),
         latex=places_latex(found),
         methods=places_methods(found),
-        splits=found.splits,
-        leakage=found.leakage,
-        package=lambda path: places_package(found, path),
-        report=lambda name: places_report(found, name),
-        facts={"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary},
-        set_aside=found.aside,
-        scores={k: float(v) for k, v in found.proof.scores.items()},
+        package=places_package,
+        report=places_report,
     )
     return write_results(results, out, started)
 

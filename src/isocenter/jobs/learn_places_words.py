@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isocenter._version import __version__
-from isocenter.jobs.learn_words import cohort_answers, fill_checklist
+from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
 
 __all__ = ["first_scores", "place_score_words", "places_checklist", "places_findings", "places_latex", "places_methods", "spread"]
 
@@ -152,15 +152,11 @@ def places_latex(found: Any) -> str:
         The study.
     """
     names = first_scores(found)
-    rows = []
-    for finder, proof in found.proofs.items():
-        cells = [
-            spread(proof.scores[n]).replace(" to ", "--").replace("%", r"\%") if n in proof.scores else "" for n in names
-        ]  # fmt: skip
-        rows.append(" & ".join([finder, *cells]) + r" \\")
-    head = " & ".join(["Model", *(place_score_words(n) for n in names)]) + r" \\"
-    body = "\n".join(rows)
-    return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
+    rows = [
+        (finder, *(spread(proof.scores[n]).replace("%", r"\%") if n in proof.scores else "" for n in names))
+        for finder, proof in found.proofs.items()
+    ]
+    return latex_table([place_score_words(n) for n in names], rows)
 
 
 def places_checklist(found: Any) -> tuple[tuple[str, str, str], ...]:

@@ -104,6 +104,48 @@ class Results:
     scores: Mapping[str, float]
     written: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        found: Any,
+        options: Any,
+        *,
+        tables: Sequence[Made],
+        latex: str,
+        methods: str,
+        package: Callable[[Any, Path], Path],
+        report: Callable[[Any, str], Report],
+        facts: Mapping[str, Any] | None = None,
+    ) -> Results:
+        """Return the results of a study; what every study has is taken from it.
+
+        Parameters
+        ----------
+        found
+            The study.
+        options
+            What the user chose.
+        tables, latex, methods
+            As the task gives them.
+        package, report
+            Write the model of the study under a path, and compose its report for the name of that file.
+        facts
+            Further ones of the task.
+        """
+        known = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
+        return cls(
+            tables,
+            latex,
+            methods,
+            found.splits,
+            found.leakage,
+            lambda path: package(found, path),
+            lambda name: report(found, name),
+            {**known, **(facts or {})},
+            found.aside,
+            {name: float(score) for name, score in found.proof.scores.items()},
+        )
+
 
 def write_results(found: Results, root: Path, started: float) -> Learned:
     """Write the results of a learning run.

@@ -57,23 +57,16 @@ def learn_survival(
     found = study_survival(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
-    facts = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
-    return write_results(
-        Results(
-            tables=tuple(_tables(found)),
-            latex=survival_latex(found),
-            methods=survival_methods(found),
-            splits=found.splits,
-            leakage=found.leakage,
-            package=lambda path: _package(found, path),
-            report=lambda name: survival_report(found, name),
-            facts=facts,
-            set_aside=found.aside,
-            scores={k: float(v) for k, v in found.proof.scores.items()},
-        ),
-        out,
-        started,
+    results = Results.of(
+        found,
+        options,
+        tables=_tables(found),
+        latex=survival_latex(found),
+        methods=survival_methods(found),
+        package=_package,
+        report=survival_report,
     )
+    return write_results(results, out, started)
 
 
 def _tables(found: SurvivalStudy) -> list[Made]:

@@ -7,7 +7,7 @@ import numpy as np
 from isocenter._version import __version__
 from isocenter.jobs.learn_blocks import case_blocks, difference_rows, leakage_blocks, learn_page, with_interval
 from isocenter.jobs.learn_rows import subgroup_section
-from isocenter.jobs.learn_words import cohort_answers, fill_checklist
+from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
 from isocenter.learn.evaluate.survival import kaplan_meier
 from isocenter.learn.study_survival import CLINICAL, NOTHING, PRIMARY, SurvivalStudy
 from isocenter.view import curves
@@ -88,13 +88,8 @@ def survival_methods(found: SurvivalStudy) -> str:
 def survival_latex(found: SurvivalStudy) -> str:
     """Return the scores of all models as a LaTeX table."""
     names = [n for n in found.proof.scores if n != "events"]
-    rows = []
-    for model, proof in found.proofs.items():
-        cells = [with_interval(proof.scores[n]).replace(" to ", "--") for n in names]
-        rows.append(" & ".join([NAMES[model], *cells]) + r" \\")
-    head = " & ".join(["Model", *(_words(n) for n in names)]) + r" \\"
-    body = "\n".join(rows)
-    return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
+    rows = [(NAMES[model], *(with_interval(proof.scores[n]) for n in names)) for model, proof in found.proofs.items()]
+    return latex_table([_words(n) for n in names], rows)
 
 
 def survival_report(found: SurvivalStudy, package: str) -> Report:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isocenter._version import __version__
+from isocenter.jobs.learn_blocks import with_interval
 from isocenter.jobs.learn_deep import deep_sentence, network_words
 from isocenter.learn.estimators.catalogue import LEARNERS
 from isocenter.learn.study import NETWORK
 
-__all__ = ["checklist", "cohort_answers", "fill_checklist", "findings", "latex", "methods", "score_words"]
+__all__ = ["checklist", "cohort_answers", "fill_checklist", "findings", "latex", "latex_table", "methods", "score_words"]
 
 _TITLES = {
     "auc_roc": "AUC-ROC",
@@ -117,17 +118,24 @@ def latex(found: Any) -> str:
     else:
         names = ["mae", "rmse", "r2", "bias"]
     names = [n for n in names if n in found.proof.scores]
-    rows = []
-    for learner, proof in found.proofs.items():
-        cells = []
-        for n in names:
-            s = proof.scores[n]
-            spread = "" if s.interval is None else f" ({s.interval[0]:.3f}--{s.interval[1]:.3f})"
-            cells.append(f"{s.value:.3f}{spread}")
-        rows.append(" & ".join([learner, *cells]) + r" \\")
-    head = " & ".join(["Model", *(score_words(n) for n in names)]) + r" \\"
-    body = "\n".join(rows)
-    return f"\\begin{{tabular}}{{l{'r' * len(names)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
+    rows = [(learner, *(with_interval(proof.scores[n]) for n in names)) for learner, proof in found.proofs.items()]
+    return latex_table([score_words(n) for n in names], rows)
+
+
+def latex_table(scores: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return scores of models as a LaTeX table.
+
+    Parameters
+    ----------
+    scores
+        What they are called.
+    rows
+        A model with its scores, as texts; intervals go from ``low to high``.
+    """
+    lines = [" & ".join([model, *(cell.replace(" to ", "--") for cell in cells)]) + r" \\" for model, *cells in rows]
+    head = " & ".join(["Model", *scores]) + r" \\"
+    body = "\n".join(lines)
+    return f"\\begin{{tabular}}{{l{'r' * len(scores)}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n\\end{{tabular}}\n"
 
 
 #: Items of the checklists in our own words: key, item, where it stands, and what is said where a run does not know.

@@ -18,7 +18,7 @@ from isocenter.core.errors import ContentError, FormatError, ParameterError
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.strata import Stratum, parted, require_classes
 
-__all__ = ["Fold", "Splits", "check_disjoint", "given", "holdout", "kfold", "leave_one_site_out", "nested"]
+__all__ = ["Fold", "Splits", "check_disjoint", "given", "holdout", "kfold", "leave_one_site_out", "nested", "sites_apart"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Splits:
     digest: str
     inner: tuple[tuple[Fold, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def pairs(self) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Training and test indices of each fold."""
+        return [(np.asarray(f.train, np.int64), np.asarray(f.test, np.int64)) for f in self.folds]
 
     def to_json(self) -> str:
         """Return the splits as JSON text."""
@@ -283,6 +288,20 @@ def leave_one_site_out(cohort: Cohort) -> Splits:
         require_classes(cohort, np.flatnonzero(away), f"without site '{name}'")
         folds.append(Fold(tuple(np.flatnonzero(away)), tuple(np.flatnonzero(inside)), name=name))
     return Splits("leave_one_site_out", 0, tuple(folds), cohort.digest)
+
+
+def sites_apart(cohort: Cohort) -> Splits | None:
+    """Return the splits of `leave_one_site_out`, None where sites cannot be left out.
+
+    Parameters
+    ----------
+    cohort
+        The cases.
+    """
+    try:
+        return leave_one_site_out(cohort)
+    except ContentError:
+        return None
 
 
 def given(cohort: Cohort, parts: Sequence[str]) -> Splits:

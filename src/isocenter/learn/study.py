@@ -23,7 +23,7 @@ from isocenter.learn.prove import FoldModel, Proof, fit_inside, judged, learning
 from isocenter.learn.recipe import Recipe, Table
 from isocenter.learn.represent import represent
 from isocenter.learn.shortcut import Shortcut, shortcut
-from isocenter.learn.splits import Splits, kfold, leave_one_site_out
+from isocenter.learn.splits import Splits, kfold, sites_apart
 from isocenter.learn.standard import require_spread
 
 if TYPE_CHECKING:  # a study of classical learners must not load torch
@@ -230,15 +230,7 @@ def plan_folds(cohort: Cohort, options: StudyOptions) -> tuple[Splits, Splits | 
         Folds and seed.
     """
     stratify: tuple[Any, ...] = ("label", "site") if cohort.task == "classification" else ("site",)
-    splits = kfold(cohort, options.folds, options.seed, stratify)
-    try:
-        return splits, leave_one_site_out(cohort)
-    except ContentError:
-        return splits, None
-
-
-def _parts(splits: Splits | None) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    return [] if splits is None else [(np.asarray(f.train, np.int64), np.asarray(f.test, np.int64)) for f in splits.folds]
+    return kfold(cohort, options.folds, options.seed, stratify), sites_apart(cohort)
 
 
 def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None = None) -> Study:
@@ -270,9 +262,9 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
     splits, sites = plan_folds(kept, options)
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
-    folds = _parts(splits)
+    folds, sites_out = splits.pairs, [] if sites is None else sites.pairs
     recipes, proofs = _classical(table, folds, options, say)
-    deep, untrained = _deep(kept, table, folds, _parts(sites), options, say)
+    deep, untrained = _deep(kept, table, folds, sites_out, options, say)
     if deep is not None:
         proofs[NETWORK] = deep.proof
     primary = proofs[options.primary]
@@ -283,7 +275,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
     if say is not None:
         say("shortcuts", 0, 1)
     subgroups = {k: np.array([v or "" for v in values]) for k, values in kept.subgroups.items()}
-    found = shortcut(table, primary, folds, subgroups, _parts(sites), away=None if deep is None else deep.away)
+    found = shortcut(table, primary, folds, subgroups, sites_out, away=None if deep is None else deep.away)
     attributes = {**({"site": table.sites} if np.unique(table.sites).size > 1 else {}), **subgroups}
     apart = by_subgroup(attributes, table.groups, lambda i: _of(table, primary, i)) if attributes else ()
     curve = learning_curve(table, folds, Recipe("logistic", seed=options.seed)) if options.curve else ()

@@ -23,7 +23,7 @@ from isocenter.learn.masks.network import NetworkSettings, can_train, train_netw
 from isocenter.learn.masks.pixels import fit_pixels
 from isocenter.learn.masks.prove import MaskProof, Predictor, Trainer, prove_masks, with_validation
 from isocenter.learn.prove import widening
-from isocenter.learn.splits import Fold, Splits, kfold, leave_one_site_out
+from isocenter.learn.splits import Fold, Splits, kfold, sites_apart
 
 __all__ = ["MINUTES", "MaskOptions", "MaskStudy", "study_masks"]
 
@@ -213,9 +213,8 @@ def _plan(cases: MaskCases, numbers: Cohort, options: MaskOptions) -> tuple[Spli
                 "ask for another division (--seed, --folds), add cases that show it, or leave it out of the masks."
             )
     splits = replace(drawn, folds=folds, digest=cases.cohort.digest)
-    try:
-        away = leave_one_site_out(cases.cohort)
-    except ContentError:
+    away = sites_apart(cases.cohort)
+    if away is None:
         return splits, None
     ends = tuple(with_validation(numbers, fold, options.seed + 101 + k) for k, fold in enumerate(away.folds))
     if any(_lacking(cases, fold) or len({cases.cohort.samples[k].patient for k in fold.train}) < 2 for fold in ends):

@@ -23,7 +23,7 @@ from isocenter.learn.places.baselines import fit_blobs, fit_mean_place, fit_temp
 from isocenter.learn.places.model import PlaceModel, fitted_around
 from isocenter.learn.places.places import Places
 from isocenter.learn.places.scores import PlaceProof, difference, proof_of, scored
-from isocenter.learn.splits import Splits, check_disjoint, kfold, leave_one_site_out
+from isocenter.learn.splits import Splits, check_disjoint, kfold, sites_apart
 from isocenter.learn.train.frames import check_alike
 
 __all__ = ["FINDERS", "PlaceOptions", "PlaceStudy", "study_places"]
@@ -160,7 +160,7 @@ def study_places(cohort: Cohort, options: PlaceOptions | None = None, say: Say |
     if not names:
         raise ContentError(f"No {truth[0].kind} in any of the {len(kept)} cases of '{kept.name}': expected some to learn.")
     splits = kfold(kept, options.folds, options.seed, ("site",))
-    sites = _sites(kept)
+    sites = sites_apart(kept)
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     trainings = len(splits.folds) + 1
@@ -239,13 +239,6 @@ def _loaded(cohort: Cohort, say: Say | None) -> tuple[Cohort, tuple[Image, ...],
         first = f": {aside[0][0]}: {aside[0][1]}" if aside else ""
         raise ContentError(f"No case of '{cohort.name}' can be used{first}")
     return cohort.take(used), tuple(images), tuple(truth), tuple(aside)
-
-
-def _sites(cohort: Cohort) -> Splits | None:
-    try:
-        return leave_one_site_out(cohort)
-    except ContentError:
-        return None
 
 
 def _proved(data: _Data, splits: Splits, name: str, say: Say | None) -> PlaceProof:

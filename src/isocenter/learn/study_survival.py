@@ -24,7 +24,7 @@ from isocenter.learn.prove import widening
 from isocenter.learn.recipe import Table, filled
 from isocenter.learn.represent import represent
 from isocenter.learn.shortcut import blind_table
-from isocenter.learn.splits import Splits, kfold, leave_one_site_out
+from isocenter.learn.splits import Splits, kfold, sites_apart
 from isocenter.learn.study import StudyOptions
 
 __all__ = ["CLINICAL", "NOTHING", "PRIMARY", "SurvivalProof", "SurvivalStudy", "prove_risk", "study_survival"]
@@ -259,11 +259,11 @@ def study_survival(
             "more; follow longer, or ask for fewer folds."
         )
     splits = kfold(kept, options.folds, options.seed, ("label", "site"))
-    sites = _sites(kept)
+    sites = sites_apart(kept)
     report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
     report.require()
     moments = tuple(float(q) for q in np.unique(np.quantile(time[event], [0.25, 0.5, 0.75])))
-    median, folds = float(np.median(time[event])), _parts(splits)
+    median, folds = float(np.median(time[event])), splits.pairs
     shared: dict[str, Any] = {"seed": options.seed, "draws": draws}
     proofs: dict[str, SurvivalProof] = {}
     for k, (name, own) in enumerate(((NOTHING, table), (CLINICAL, clinical), (PRIMARY, table))):
@@ -275,7 +275,7 @@ def study_survival(
         proofs[name] = prove_risk(own, time, event, folds, moments, median, learner=name, harmonise=harmonise, **shared)
     away = None
     if sites is not None and all(event[np.asarray(f.train)].sum() >= 4 for f in sites.folds):
-        away = prove_risk(table, time, event, _parts(sites), moments, median, harmonise=options.harmonise, **shared)
+        away = prove_risk(table, time, event, sites.pairs, moments, median, harmonise=options.harmonise, **shared)
     primary = proofs[PRIMARY]
     attributes = {**({"site": table.sites} if np.unique(table.sites).size > 1 else {}), **kept.subgroups}
     apart = by_subgroup(attributes, table.groups, lambda i: _of(primary, time, event, table, i)) if attributes else ()
@@ -286,17 +286,6 @@ def study_survival(
         fit_risk_inside(table, time, event, moments, harmonise=options.harmonise, seed=options.seed),
         _hazards(table if clinical is None else clinical, time, event), _calibrated(primary, time, event), cohort.notes,
     )  # fmt: skip
-
-
-def _sites(cohort: Cohort) -> Splits | None:
-    try:
-        return leave_one_site_out(cohort)
-    except ContentError:
-        return None
-
-
-def _parts(splits: Splits) -> Parts:
-    return [(np.asarray(f.train, np.int64), np.asarray(f.test, np.int64)) for f in splits.folds]
 
 
 def _of(proof: SurvivalProof, time: FloatArray, event: Any, table: Table, indices: npt.NDArray[np.int64]) -> Scores:
