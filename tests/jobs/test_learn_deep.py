@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 import isocenter as iso
 from isocenter.cli.main import app
-from isocenter.core.errors import ContentError
+from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.results import Score
 from isocenter.jobs import model
+from isocenter.jobs.explain import ExplainOptions, explain
 from isocenter.jobs.learn import Learned, LearnOptions, learn
 from isocenter.jobs.learn_deep import DEFAULT_MINUTES, deep_sentence, minutes_of
 from isocenter.jobs.verify import verify
@@ -101,6 +102,16 @@ def test_a_new_image_gets_a_number_with_its_unit(of_numbers: Learned, tmp_path: 
         app, ["run", str(folder / "p000.png"), "--model", str(of_numbers.package), "-o", str(tmp_path / "out")]
     )
     assert found.exit_code == 0 and " mm" in found.stdout, found.output
+
+
+def test_a_number_is_explained_with_its_unit(of_numbers: Learned, tmp_path: Path) -> None:
+    folder = sizes(tmp_path / "in", 1, seed=9)
+    asked = ExplainOptions("integrated-gradients", check=False)
+    found = explain(of_numbers.package, folder / "p000.png", tmp_path / "out", asked)
+    assert "'number'" in found.lines[0] and " mm: each sample's share of the difference of the number" in found.lines[0]
+    assert found.facts["predicted"] > 0 and "probability" not in found.facts and verify(tmp_path / "out").sound
+    with pytest.raises(ParameterError, match="gives a number"):
+        explain(of_numbers.package, folder / "p000.png", tmp_path / "out", replace(asked, target="large"))
 
 
 def test_a_network_of_numbers_beside_the_others_gives_equal_packages(of_numbers: Learned, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from isocenter.core.results import Prediction
 from isocenter.learn.explain.case import METHODS, Method, explain_case
 from isocenter.learn.explain.localisation import localisation
 from isocenter.learn.explain.sanity import randomised
+from isocenter.learn.standard import Standard
+from isocenter.learn.train.heads import NumberHead
+from isocenter.learn.train.images import TrainedNetwork
 from tests.learn.explain.conftest import Finder, phantom, trained
 
 CASES = range(100, 106)
@@ -47,6 +50,27 @@ def test_every_method_points_at_the_square_and_passes_the_check(method: Method, 
     sanity = found[0].sanity
     assert sanity is not None and sanity.passed and not found[0].warnings
     assert found[0].target == "square" and found[0].probability > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_number_is_explained_by_what_raises_it(method: Method) -> None:
+    """A network whose number is the brightness of the bright: what is bright raises it, and shares add up to it."""
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 1))
+    with torch.no_grad():
+        for part, weight, bias in ((net[0], 1.0, -0.5), (net[4], 8.0, 0.0)):
+            assert isinstance(part, nn.Conv2d | nn.Linear) and part.bias is not None
+            part.weight.fill_(weight)
+            part.bias.fill_(bias)
+    image, mask = phantom(3, 2)
+    model = TrainedNetwork(NumberHead(Standard(40.0, 10.0, False)), image.geometry.shape, 1, (net.eval(),))
+    found = explain_case(model, image, method, patch=4.0, stride=2.0)
+    assert found.target == "number" and np.isnan(found.probability) and found.sanity is not None
+    assert float(localisation([found.map], [mask])["pointing_game"]) == 1.0
+    if method == "integrated_gradients":
+        said = (model.answers([image])[0] - 40.0) / 10.0  # nothing is bright in an even image: its number is the centre
+        assert float(np.sum(found.map.array)) == pytest.approx(said, rel=0.02)
+    with pytest.raises(ParameterError, match="gives a number"):
+        explain_case(model, image, method, target="square")
 
 
 def _pointing_of_random_networks(method: Method, axes: int) -> float:

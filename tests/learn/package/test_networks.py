@@ -17,6 +17,7 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.core.results import Prediction
 from isocenter.learn.evaluate.calibration import Calibrator
+from isocenter.learn.package import selftest
 from isocenter.learn.package.archive import pack, unpack
 from isocenter.learn.package.export import export_bundle, export_onnx
 from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
@@ -116,6 +117,12 @@ def test_a_network_of_numbers_predicts_the_same_after_reading(tmp_path: Path, lo
     assert package.threshold is None and not package.calibrated and package.self_test().passed
     regressor(tmp_path / "b.isocenter", logarithm=logarithm)
     assert (tmp_path / "a.isocenter").read_bytes() == (tmp_path / "b.isocenter").read_bytes()
+
+
+def test_small_numbers_are_compared_by_their_spread() -> None:
+    plain, _, expected = selftest.described(image(), Prediction(value=2e-4), 1e-4, spread=1e-3)
+    assert selftest.compared(plain, expected, Prediction(value=2e-4 + 1e-8)).passed
+    assert not selftest.compared(plain, expected, Prediction(value=2e-4 + 1e-6)).passed
 
 
 def test_units_of_a_number_that_make_no_sense_are_refused(tmp_path: Path) -> None:

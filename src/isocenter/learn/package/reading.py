@@ -175,7 +175,8 @@ def write_package(
         selftest.made_up_row(fingerprint) if description.get("source") == "table" else selftest.made_up_image(fingerprint)
     )
     tolerance = _TOLERANCES[description["kind"]]
-    test = selftest.described(value, draft.predict(value), tolerance)
+    spread = float(rows["mae_of_median"]["value"]) if "mae_of_median" in rows else 1.0
+    test = selftest.described(value, draft.predict(value), tolerance, spread)
     card = card_of(manifest, rows, models.held_rows(description))
     data = _members(replace(draft, card=card, licence=licence or _LICENCE, test=test), description, arrays)
     atomic.make_folder(path.parent)

@@ -101,9 +101,19 @@ def made_up_row(known: Mapping[str, Any], seed: int = 0) -> npt.NDArray[np.float
 
 
 def described(
-    value: Image | npt.NDArray[np.float64], result: Result, tolerance: float
+    value: Image | npt.NDArray[np.float64], result: Result, tolerance: float, spread: float = 1.0
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
-    """Return a test as plain values, the arrays of its input, and those of what is expected."""
+    """Return a test as plain values, the arrays of its input, and those of what is expected.
+
+    Parameters
+    ----------
+    value, result
+        The input, and what the model says of it.
+    tolerance
+        How far it may be off.
+    spread
+        Of numbers, in their unit: a number near 0 is compared by it, not by its own size.
+    """
     plain: dict[str, Any] = {"tolerance": tolerance}
     expected: dict[str, npt.NDArray[Any]] = {}
     if isinstance(value, Image):
@@ -126,7 +136,7 @@ def described(
     elif result.classes:
         plain["expected"] = {"kind": "classes", "classes": list(result.classes), "probabilities": list(result.probabilities)}
     else:
-        plain["expected"] = {"kind": "number", "value": result.value, "unit": result.unit}
+        plain["expected"] = {"kind": "number", "value": result.value, "unit": result.unit, "spread": spread}
     array = np.ascontiguousarray(value.array if isinstance(value, Image) else value)
     return plain, {"array": array}, expected
 
@@ -156,7 +166,8 @@ def compared(plain: Mapping[str, Any], expected: Mapping[str, npt.NDArray[Any]],
         difference = max((abs(a - b) for a, b in pairs), default=0.0) if same else 1.0
         words = f"probabilities differ by {difference:.2g} from those when the package was made"
     else:
-        difference = abs(float(result.value or 0.0) - wanted["value"]) / max(abs(wanted["value"]), 1.0)
+        size = max(abs(wanted["value"]), float(wanted.get("spread", 1.0)))
+        difference = abs(float(result.value or 0.0) - wanted["value"]) / max(size, 1e-300)
         words = f"the number differs by {difference:.2g} of itself from that when the package was made"
     passed = bool(difference <= tolerance)
     return SelfTest(passed, difference, tolerance, f"{words[0].upper()}{words[1:]}; at most {tolerance:g} is allowed.")
