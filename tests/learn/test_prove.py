@@ -130,6 +130,34 @@ def test_an_honest_score_is_not_called_a_shortcut() -> None:
     assert found is not None and found[0].share < 0.3 and "mostly" not in found[0].sentence
 
 
+def test_few_cases_and_rare_attributes_do_not_end_the_run() -> None:
+    generator = np.random.default_rng(0)
+    y = generator.normal(60, 10, 14)
+    x = np.column_stack([y + generator.normal(0, 30, 14), generator.normal(size=14)])
+    data = Table(x, y, np.arange(14).astype(str), np.full(14, ""), ("a", "b"))
+    parts = [(np.flatnonzero(np.arange(14) % 3 != k), np.flatnonzero(np.arange(14) % 3 == k)) for k in range(3)]
+    curve = learning_curve(data, parts, Recipe("logistic"), draws=20)
+    assert curve[0][0] == 2 and all(np.isfinite(float(scores["mae"])) for _, scores in curve)
+    rare = np.where(np.arange(14) == 0, "yes", "no")  # alike in the training part of the fold that tests the first case
+    found = shortcut(
+        data, prove(data, parts, Recipe("svm"), draws=20), parts, {"smoker": rare, "sex": np.full(14, "F")}, draws=20
+    )
+    assert found is not None and "smoker alone" in found[0].sentence and "site" not in found[0].sentence
+    assert shortcut(data, prove(data, parts, Recipe("svm"), draws=20), parts, {"sex": np.full(14, "F")}, draws=20) is None
+
+
+def test_a_model_worse_than_guessing_is_not_said_to_gain() -> None:
+    generator = np.random.default_rng(3)
+    y = generator.normal(60, 10, 30)
+    data = Table(
+        generator.normal(size=(30, 40)), y, np.arange(30).astype(str), np.full(30, ""), tuple(f"f{k}" for k in range(40))
+    )
+    parts = folds(data)
+    found = shortcut(data, prove(data, parts, Recipe("svm"), draws=20), parts, {"sex": np.arange(30) % 2}, draws=20)
+    assert found is not None and found[0].model.value >= found[0].floor
+    assert found[0].sentence.endswith("the model gains nothing over guessing.")
+
+
 @pytest.mark.parametrize(("name", "least"), [("svm", 0.97), ("elm", 0.96)])
 def test_breast_cells_in_ten_folds(name: str, least: float) -> None:
     cells = load_breast_cancer()

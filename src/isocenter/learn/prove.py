@@ -34,20 +34,20 @@ def inner_folds(table: Table, folds: int = 3, seed: int = 0) -> list[Part]:
     table
         The training part of an outer fold.
     folds
-        At most; fewer where the rarest class has fewer patients.
+        At most; fewer where the rarest class has fewer patients, or there are fewer than two for each.
     seed
         Chooses them.
 
     Returns
     -------
     list
-        Empty where a class has a single patient: nothing can be chosen inside then.
+        Empty where a class has a single patient, or numbers have fewer than four: nothing can be chosen inside then.
     """
     if table.classes:
         patients = [np.unique(table.groups[table.target == k]).size for k in np.unique(table.target)]
         count = min([folds, *patients])
     else:
-        count = min(folds, np.unique(table.groups).size)
+        count = min(folds, np.unique(table.groups).size // 2)  # one case alone trains no regression: nothing varies in it
     if count < 2:
         return []
     strata = np.unique(table.target, return_inverse=True)[1] if table.classes else binned(table.target, count)
@@ -332,7 +332,7 @@ def learning_curve(
     Returns
     -------
     tuple
-        (training cases of a mean fold, scores), in the order of `shares`; a share that leaves a fold with one class is left out.
+        (training cases of a mean fold, scores), in the order of `shares`; a share that leaves a fold with one class, or one patient, is left out.
     """
     out = []
     for share in shares:
@@ -343,7 +343,7 @@ def learning_curve(
             kept = _share_of_patients(table.take(inside), share, generator)
             reduced.append((inside[kept], test))
             sizes.append(kept.size)
-        if table.classes and any(np.unique(table.target[i]).size < 2 for i, _ in reduced):
+        if any(np.unique((table.target if table.classes else table.groups)[i]).size < 2 for i, _ in reduced):
             continue
         out.append((int(np.mean(sizes)), prove(table, reduced, recipe, draws=draws).scores))
     return tuple(out)

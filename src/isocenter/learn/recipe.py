@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -99,6 +99,8 @@ class Recipe:
         Features kept of all: those that tell most, less those that repeat a kept one; None keeps all.
     seed
         Of everything random.
+    guess
+        Guess where no feature varies among the training cases, instead of refusing: site and patient data may be alike in a small fold.
     """
 
     learner: str
@@ -106,10 +108,11 @@ class Recipe:
     harmonise: bool = False
     keep: int | None = None
     seed: int = 0
+    guess: bool = False
 
     def with_settings(self, settings: Mapping[str, Any]) -> Recipe:
         """Return the recipe with other settings of its learner."""
-        return Recipe(self.learner, dict(settings), self.harmonise, self.keep, self.seed)
+        return replace(self, settings=dict(settings))
 
     def fit(self, table: Table) -> FittedRecipe:
         """Fit everything on these cases, and on nothing else.
@@ -133,11 +136,14 @@ class Recipe:
         varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))
         z = (x - mean) / np.where(varies, spread, 1.0)
         kept = _chosen(z, table.target, varies, self.keep, bool(table.classes))
+        settings = dict(self.settings)
         if not kept.size:
-            raise ContentError("No feature varies among the training cases: expected one or more that does.")
+            if not self.guess:
+                raise ContentError("No feature varies among the training cases: expected one or more that does.")
+            known, settings, kept = learner("majority"), {}, np.array([0], np.int64)
         standard = Standard(0.0, 1.0, False) if table.classes else standard_of(table.target)
         wanted = table.target if table.classes else standard.into(table.target)
-        model = known.make(table.task, self.seed, int(kept.size), **self.settings)
+        model = known.make(table.task, self.seed, int(kept.size), **settings)
         with one_thread():
             model.fit(z[:, kept], wanted)
         spread = np.where(varies, spread, 1.0)

@@ -46,7 +46,7 @@ class Shortcut:
 
 
 def blind_table(table: Table, subgroups: Mapping[str, npt.ArrayLike]) -> Table:
-    """Return a table of site and patient data only, one column for each value.
+    """Return a table of site and patient data only, one column for each value; what is alike in all cases is left out.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def blind_table(table: Table, subgroups: Mapping[str, npt.ArrayLike]) -> Table:
     names: list[str] = []
     for name, given in {"site": table.sites, **subgroups}.items():
         text = np.asarray(given).astype(str).ravel()
+        if np.unique(text).size < 2:
+            continue
         try:
             number = np.where(text == "", "nan", text).astype(np.float64)
         except ValueError:
@@ -70,7 +72,8 @@ def blind_table(table: Table, subgroups: Mapping[str, npt.ArrayLike]) -> Table:
         for value in sorted(set(text.tolist())):
             columns.append((text == value).astype(np.float64))
             names.append(f"{name}={value}")
-    return Table(np.stack(columns, axis=1), table.target, table.groups, table.sites, tuple(names), table.classes)
+    values = np.stack(columns, axis=1) if columns else np.zeros((len(table), 0))
+    return Table(values, table.target, table.groups, table.sites, tuple(names), table.classes)
 
 
 def shortcut(
@@ -103,10 +106,10 @@ def shortcut(
         The comparison, and the proof at new sites; None where nothing is known but the images.
     """
     blind = blind_table(table, subgroups)
-    if blind.values.shape[1] < 2:
+    if not blind.names:
         return None
     name = "mae" if not table.classes else ("auc_roc" if len(table.classes) == 2 else "macro_auc_roc")
-    alone = prove(blind, folds, Recipe("logistic", seed=proof.recipe.seed), draws=draws)
+    alone = prove(blind, folds, Recipe("logistic", seed=proof.recipe.seed, guess=True), draws=draws)
     if away is None and site_folds:
         away = prove(table, site_folds, proof.recipe, draws=draws)
     model, other = proof.scores[name], alone.scores[name]
@@ -141,7 +144,9 @@ def _words(
     text = (
         f"{label[0].upper()}{label[1:]} {model.value:.3g}, where {known} alone gives {blind.value:.3g} and guessing {floor:.3g}"
     )
-    if share >= 0.5:
+    if (floor <= model.value) if name == "mae" else (model.value <= floor):
+        text += ": the model gains nothing over guessing."
+    elif share >= 0.5:
         text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images or measurements, so the score is mostly {known}."
     elif share >= 0.2:
         text += f": {100 * share:.0f} % of what the model gains over guessing is there without the images or measurements."
