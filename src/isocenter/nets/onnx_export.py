@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,34 @@ from isocenter.core.extras import require
 __all__ = ["export_onnx", "load_onnx"]
 
 
-def export_onnx(net: nn.Module, shape: Sequence[int], path: Path, *, tolerance: float = 1e-4, any_batch: bool = True) -> float:
+def export_onnx(
+    net: nn.Module,
+    shape: Sequence[int],
+    path: Path,
+    *,
+    tolerance: float = 1e-4,
+    any_batch: bool = True,
+    outputs: Sequence[str] = ("scores",),
+    facts: Mapping[str, str] | None = None,
+) -> float:
     """Write a network as ONNX and return the largest difference between both on a random input.
 
     Parameters
     ----------
     net
-        One tensor in, one tensor out; exported in evaluation mode.
+        One tensor in, one tensor out for each of `outputs`; exported in evaluation mode.
     shape
         (batch, channels, *spatial) of its input; the spatial sizes are fixed.
     path
         The file, whole when it stands there.
     tolerance
-        The largest difference allowed, relative to the largest magnitude of the result where that is more than 1.
+        The largest difference allowed, relative to the largest magnitude of an output where that is more than 1.
     any_batch
         Leave the size of the batch open.
+    outputs
+        Names of what comes out.
+    facts
+        Texts that stand in the metadata of the file, by name.
 
     Raises
     ------
@@ -53,11 +66,14 @@ def export_onnx(net: nn.Module, shape: Sequence[int], path: Path, *, tolerance: 
             logging.getLogger("torch.onnx").setLevel(logging.ERROR)
             torch.onnx.export(
                 net, (image,), partial, dynamo=True, dynamic_shapes=dynamic, verbose=False, external_data=False,
-                input_names=["image"], output_names=["scores"],
+                input_names=["image"], output_names=list(outputs),
             )  # fmt: skip
-            expected = net(image).numpy()
+            expected = net(image)
+        if facts:
+            _state(partial, facts)
         found = load_onnx(partial)(image.numpy())
-        worst = float(np.abs(found - expected).max(initial=0.0)) / max(float(np.abs(expected).max(initial=0.0)), 1.0)
+        pairs = [(found, expected)] if len(outputs) == 1 else zip(found, expected, strict=True)
+        worst = max(_apart(one, other.numpy()) for one, other in pairs)
         if not worst <= tolerance:
             raise VerificationError(
                 f"{path}: the ONNX network differs from the original by {worst:.2g}; expected at most {tolerance:g}: nothing was written."
@@ -69,8 +85,20 @@ def export_onnx(net: nn.Module, shape: Sequence[int], path: Path, *, tolerance: 
     return worst
 
 
+def _apart(found: Any, expected: Any) -> float:
+    """Return the largest difference, relative to the largest magnitude that is expected where that is more than 1."""
+    return float(np.abs(found - expected).max(initial=0.0)) / max(float(np.abs(expected).max(initial=0.0)), 1.0)
+
+
+def _state(path: Path, facts: Mapping[str, str]) -> None:
+    onnx = require("onnx", "ONNX export")
+    model = onnx.load_model_from_string(path.read_bytes())
+    onnx.helper.set_model_props(model, dict(facts))
+    path.write_bytes(model.SerializeToString())
+
+
 def load_onnx(path: Path, threads: int = 1) -> Any:
-    """Return a function from an array (batch, channels, *spatial) to the scores, computed by onnxruntime on the CPU."""
+    """Return a function from an array (batch, channels, *spatial) to the scores, or to all outputs of several, by onnxruntime on the CPU."""
     runtime = require("onnxruntime", "Running an ONNX network")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -79,6 +107,7 @@ def load_onnx(path: Path, threads: int = 1) -> Any:
     name = session.get_inputs()[0].name
 
     def run(image: Any) -> Any:
-        return session.run(None, {name: np.ascontiguousarray(image, dtype=np.float32)})[0]
+        found = session.run(None, {name: np.ascontiguousarray(image, dtype=np.float32)})
+        return found[0] if len(found) == 1 else found
 
     return run

@@ -15,6 +15,7 @@ from isocenter.io import atomic
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.models import TableModel, held_rows, take_apart
 from isocenter.learn.package.pixels import PixelSegmenter
+from isocenter.learn.places.model import PlaceModel
 
 __all__ = ["TOLERANCE", "export_bundle", "export_onnx"]
 
@@ -27,7 +28,8 @@ def export_onnx(package: Package, path: Path) -> list[str]:
 
     A table model takes ``features`` (n, features) in double precision, NaN where missing, and, where it harmonises sites, ``site`` (n) as
     text; it gives ``result``: calibrated probabilities, or numbers. A network takes ``image`` as its plan prepares it and gives ``scores``:
-    those of the classes before calibration, or the number in its unit.
+    those of the classes before calibration, or the number in its unit. One that finds places gives ``scores`` and ``boxes``, or ``heat``,
+    and how to read them stands in the metadata of the file (`place_onnx.decoding`).
 
     Parameters
     ----------
@@ -52,6 +54,10 @@ def export_onnx(package: Package, path: Path) -> list[str]:
         held = held_rows(take_apart(package.model)[0])
         warned = [f"The file holds {'; and '.join(held)}: treat it as you treat the training data."] if held else []
         return [f"{path}: features in, results out; differs by at most {worst:.2g}.", *warned]
+    if isinstance(package.model, PlaceModel):
+        from isocenter.learn.package.place_onnx import export_places
+
+        return export_places(package, path, TOLERANCE)
     _require_networks(package)
     from isocenter.nets.onnx_export import export_onnx as write
 
@@ -111,6 +117,10 @@ def export_bundle(package: Package, folder: Path) -> list[str]:
     if isinstance(package.model, TableModel):
         raise UnsupportedError(
             f"Model '{package.manifest['name']}' is one of tables: a MONAI bundle holds a network; export it as ONNX instead."
+        )
+    if isinstance(package.model, PlaceModel):
+        raise UnsupportedError(
+            f"Model '{package.manifest['name']}' finds places: a MONAI bundle here holds a classifier or a segmenter; export it as ONNX instead."
         )
     _require_networks(package)
     networks = package.model.trained.networks

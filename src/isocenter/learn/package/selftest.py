@@ -20,6 +20,9 @@ __all__ = ["SelfTest", "compared", "described", "made_up_image", "made_up_row", 
 
 Result = Prediction | LabelMap | Points | Boxes
 
+#: Boxes (low x, y, z, high x, y, z), their probabilities and names.
+_Scored = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], list[str]]
+
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 #: Samples along each side of a made-up picture and volume, at most.
 _SIDE = {1: 256, 2: 128, 3: 48}
@@ -182,12 +185,19 @@ def _places_apart(
         same = names == list(result.names or ()) and places.shape == result.positions.shape
         away = float(np.linalg.norm(result.positions - places, axis=1).max(initial=0.0)) if same else float("inf")
         return away, f"points lie up to {away:.2g} mm from where they lay when the package was made"
-    scores = np.asarray(expected["scores"], np.float64)
-    found = result.bounds.reshape(-1, 6)
-    away = 0.0
-    for k in np.argsort(-scores, kind="stable")[:10]:
-        own = np.abs(found - places[k]).max(axis=1, initial=0.0)
-        own = np.maximum(own, np.abs((np.zeros(len(found)) if result.scores is None else result.scores) - scores[k]))
-        own = np.where([n == names[int(k)] for n in result.names or ()], own, np.inf) if len(found) else own
-        away = max(away, float(own.min(initial=np.inf)))
+    then = (places, np.asarray(expected["scores"], np.float64), names)
+    scores = np.zeros(len(result)) if result.scores is None else np.asarray(result.scores, np.float64)
+    now = (result.bounds.reshape(-1, 6), scores, list(result.names or ()))
+    # Both ways: a box that is there no more tells as much as one that was not there before.
+    away = max(_farthest(then, now), _farthest(now, then))
     return away, f"boxes and their probabilities lie up to {away:.2g} from those when the package was made"
+
+
+def _farthest(some: _Scored, others: _Scored) -> float:
+    """Return how far the ten surest of some boxes lie from the nearest of others of their name, in place or probability."""
+    away = 0.0
+    for k in np.argsort(-some[1], kind="stable")[:10]:
+        own = np.maximum(np.abs(others[0] - some[0][k]).max(axis=1, initial=0.0), np.abs(others[1] - some[1][k]))
+        own = own[np.array([name == some[2][int(k)] for name in others[2]], bool)]
+        away = max(away, float(own.min(initial=np.inf)))
+    return away
