@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ from isocenter.core.image import Image
 from isocenter.learn.evaluate.detection import evaluate_detection, findings_of
 from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
-from isocenter.learn.train.frames import Framed, check_alike, framed, padded
-from isocenter.learn.train.history import EpochRow, History
-from isocenter.learn.train.landmarks import built, held_out, laid_out
+from isocenter.learn.train.frames import check_alike, framed
+from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_plan import PlacePlan, detection_plan, kept_plan, read_place_plan, write_place_plan
+from isocenter.learn.train.place_net import PlaceNet, built, held_out, saved
+from isocenter.learn.train.place_plan import PlacePlan, detection_plan, kept_plan
 from isocenter.learn.train.settings import FitSettings
-from isocenter.nets import weights
 from isocenter.nets.boxes import Targets
 
 __all__ = ["LEAST", "MOST", "OVERLAP", "TrainedDetector", "read_detector", "train_detector"]
@@ -32,28 +30,8 @@ __all__ = ["LEAST", "MOST", "OVERLAP", "TrainedDetector", "read_detector", "trai
 MOST, LEAST, OVERLAP = 20, 0.02, 0.3
 
 
-@dataclass(frozen=True)
-class TrainedDetector:
-    """A detector with what images are brought to.
-
-    Attributes
-    ----------
-    plan
-        How it was made.
-    network
-        The net.
-    history
-        Of the training, where it was trained here.
-    """
-
-    plan: PlacePlan
-    network: nn.Module
-    history: History | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Classes of objects."""
-        return self.plan.names
+class TrainedDetector(PlaceNet):
+    """A detector with what images are brought to."""
 
     def predict(self, image: Image) -> Places:
         """Return the candidates of an image, the surest first, in its samples.
@@ -78,26 +56,10 @@ class TrainedDetector:
         places = Places("boxes", boxes[whole], names, image.geometry, found.scores.double().numpy()[whole])
         return places, found.places.numpy()[whole]
 
-    def seen(self, image: Image) -> tuple[Framed, Tensor]:
-        """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
-        net: Any = self.network
-        seen = framed(image, self.plan.spacing, self.plan.channels)
-        return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, net.divisor)[None]), self.plan)
-
-    def save(self, folder: Path | str) -> None:
-        """Write the plan and the weights; `read_detector` reads them."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_place_plan(self.plan, folder / "plan.yaml")
-        weights.save(self.network.state_dict(), folder / "weights-1.safetensors")
-
 
 def read_detector(folder: Path | str) -> TrainedDetector:
-    """Read what `TrainedDetector.save` wrote."""
-    plan = read_place_plan(Path(folder) / "plan.yaml")
-    net = built(plan)
-    net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
-    return TrainedDetector(plan, net.eval())
+    """Read what `PlaceNet.save` wrote."""
+    return TrainedDetector(*saved(folder))
 
 
 def train_detector(

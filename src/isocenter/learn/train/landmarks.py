@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +11,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from isocenter import nets
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
 from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
-from isocenter.learn.train.frames import Framed, check_alike, framed, padded
-from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.frames import Framed, check_alike, framed
+from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_plan import PlacePlan, kept_plan, landmark_plan, read_place_plan, write_place_plan
+from isocenter.learn.train.place_net import PlaceNet, built, held_out, saved
+from isocenter.learn.train.place_plan import PlacePlan, kept_plan, landmark_plan
 from isocenter.learn.train.settings import FitSettings
-from isocenter.nets import weights
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
 
-__all__ = ["TrainedLandmarks", "built", "held_out", "laid_out", "read_landmarks", "train_landmarks", "within"]
+__all__ = ["TrainedLandmarks", "read_landmarks", "train_landmarks", "within"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class TrainedLandmarks:
-    """A landmark net with what images are brought to.
-
-    Attributes
-    ----------
-    plan
-        How it was made.
-    network
-        The net.
-    history
-        Of the training, where it was trained here.
-    """
-
-    plan: PlacePlan
-    network: nn.Module
-    history: History | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the landmarks."""
-        return self.plan.names
+class TrainedLandmarks(PlaceNet):
+    """A landmark net with what images are brought to."""
 
     def predict(self, image: Image) -> Places:
         """Return the landmarks of an image, in its samples; their scores are the spread of the heat maps in mm, less is surer.
@@ -70,30 +48,15 @@ class TrainedLandmarks:
         width = spread[0].double().numpy() * step * np.asarray(self.plan.spacing)
         return Places("points", samples, self.names, image.geometry, np.sqrt((width**2).mean(axis=1)))
 
-    def seen(self, image: Image) -> tuple[Framed, Tensor]:
-        """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
-        seen = framed(image, self.plan.spacing, self.plan.channels)
-        return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, self.network.divisor)[None]), self.plan)
-
     def limit(self, seen: Framed) -> FloatArray:
         """Return where the image ends in samples of the heat maps, along each axis."""
         step = int(self.plan.parameters["step"])
         return (np.array(seen.data.shape[1:]) - 1.0 - (step - 1) / 2.0) / step
 
-    def save(self, folder: Path | str) -> None:
-        """Write the plan and the weights; `read_landmarks` reads them."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_place_plan(self.plan, folder / "plan.yaml")
-        weights.save(self.network.state_dict(), folder / "weights-1.safetensors")
-
 
 def read_landmarks(folder: Path | str) -> TrainedLandmarks:
-    """Read what `TrainedLandmarks.save` wrote."""
-    plan = read_place_plan(Path(folder) / "plan.yaml")
-    net = built(plan)
-    net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
-    return TrainedLandmarks(plan, net.eval())
+    """Read what `PlaceNet.save` wrote."""
+    return TrainedLandmarks(*saved(folder))
 
 
 def train_landmarks(
@@ -176,25 +139,6 @@ def train_landmarks(
     return TrainedLandmarks(plan, fitted.net, fitted.history)
 
 
-def built(plan: PlacePlan) -> nn.Module:
-    """Return a new network of a plan, its weights in the plan's layout: another one gives other last digits."""
-    net: nn.Module = nets.build(plan.network, **plan.parameters)
-    return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.size) == 2 else net
-
-
-def held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
-    """Return the cases that choose the best epoch: those given, or a part that is drawn."""
-    if isinstance(validation, int | float):
-        if not 0 <= validation < 1:
-            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
-        number = min(int(np.ceil(validation * count)), count - 1)
-        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
-    held = sorted({int(k) for k in validation})
-    if held and (held[0] < 0 or held[-1] >= count or len(held) >= count):
-        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
-    return held
-
-
 class _Score:
     """Less than 0: the mean error in mm of the cases that nothing is learned from."""
 
@@ -208,11 +152,6 @@ class _Score:
             away = np.linalg.norm(trained.predict(image).of(self.plan.names) - t.of(self.plan.names), axis=1)
             errors += [float(e) for e in away if np.isfinite(e)]
         return {"closeness": -float(np.mean(errors)) if errors else 0.0}
-
-
-def laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
-    """Return images in the layout of the plan: another one gives other last digits."""
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and plan.settings.channels_last else x
 
 
 def within(logits: Tensor, limit: FloatArray) -> Tensor:

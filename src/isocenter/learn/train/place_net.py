@@ -1,0 +1,91 @@
+"""What is alike in all trained networks that find places: plan, weights, and what they are shown of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isocenter import nets
+from isocenter.core.errors import ParameterError
+from isocenter.core.image import Image
+from isocenter.learn.train.frames import Framed, framed, padded
+from isocenter.learn.train.history import History
+from isocenter.learn.train.place_plan import PlacePlan, read_place_plan, write_place_plan
+from isocenter.nets import weights
+
+__all__ = ["PlaceNet", "built", "held_out", "laid_out", "saved"]
+
+
+@dataclass(frozen=True)
+class PlaceNet:
+    """A network with what images are brought to.
+
+    Attributes
+    ----------
+    plan
+        How it was made.
+    network
+        The net.
+    history
+        Of the training, where it was trained here.
+    """
+
+    plan: PlacePlan
+    network: nn.Module
+    history: History | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the landmarks, or classes of objects."""
+        return self.plan.names
+
+    def seen(self, image: Image) -> tuple[Framed, Tensor]:
+        """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
+        net: Any = self.network
+        seen = framed(image, self.plan.spacing, self.plan.channels)
+        return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, net.divisor)[None]), self.plan)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the plan and the weights; `saved` reads them."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_place_plan(self.plan, folder / "plan.yaml")
+        weights.save(self.network.state_dict(), folder / "weights-1.safetensors")
+
+
+def saved(folder: Path | str) -> tuple[PlacePlan, nn.Module]:
+    """Return the plan and the network that `PlaceNet.save` wrote."""
+    plan = read_place_plan(Path(folder) / "plan.yaml")
+    net = built(plan)
+    net.load_state_dict(weights.load(Path(folder) / "weights-1.safetensors"))
+    return plan, net.eval()
+
+
+def built(plan: PlacePlan) -> nn.Module:
+    """Return a new network of a plan, its weights in the plan's layout: another one gives other last digits."""
+    net: nn.Module = nets.build(plan.network, **plan.parameters)
+    return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.size) == 2 else net
+
+
+def laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
+    """Return images in the layout of the plan: another one gives other last digits."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and plan.settings.channels_last else x
+
+
+def held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
+    """Return the cases that choose the best epoch: those given, or a part that is drawn."""
+    if isinstance(validation, int | float):
+        if not 0 <= validation < 1:
+            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
+        number = min(int(np.ceil(validation * count)), count - 1)
+        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
+    held = sorted({int(k) for k in validation})
+    if held and (held[0] < 0 or held[-1] >= count or len(held) >= count):
+        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
+    return held
