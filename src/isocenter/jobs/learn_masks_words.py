@@ -6,7 +6,7 @@ from typing import Any
 
 from isocenter._version import __version__
 from isocenter.jobs.learn_blocks import with_interval
-from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
+from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table, spread_words
 from isocenter.learn.masks.judge import FIRST
 
 __all__ = ["MODELS", "NAMES", "mask_checklist", "mask_findings", "mask_latex", "mask_methods", "mask_words"]
@@ -38,14 +38,6 @@ def mask_words(name: str) -> str:
     return _TITLES.get(score, score.replace("_", " ")) + of + which
 
 
-def _spread(score: Any, digits: int = 3) -> str:
-    unit = "" if score.unit == "1" else f" {score.unit}"
-    if score.interval is None:
-        return f"{score.value:.{digits}f}{unit} (n = {score.n})"
-    low, high = score.interval
-    return f"{score.value:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f}, n = {score.n})"
-
-
 def mask_findings(found: Any) -> tuple[str, ...]:
     """Return what a study found, the most important first.
 
@@ -60,12 +52,12 @@ def mask_findings(found: Any) -> tuple[str, ...]:
     scores = found.proof.scores
     lines = [
         f"{len(cohort)} cases of {patients} patients; Dice of the {NAMES[found.primary]} for {names} on cases that it never saw: "
-        f"{_spread(scores['dice'])}; HD95 {_spread(scores['hausdorff_95'], 1)}."
+        f"{spread_words(scores['dice'])}; HD95 {spread_words(scores['hausdorff_95'], 1)}."
     ]
     lines += [d.sentence(f"The {NAMES[found.primary]}", f"the {NAMES[name]}") for name, d in found.differences.items()]
     if found.away is not None:
         lines.append(
-            f"At sites that it was not trained on, the {NAMES[found.away.name]} reaches a Dice of {_spread(found.away.scores['dice'])}."
+            f"At sites that it was not trained on, the {NAMES[found.away.name]} reaches a Dice of {spread_words(found.away.scores['dice'])}."
         )
     lines += list(found.size.sentences)
     if found.aside:

@@ -11,7 +11,17 @@ from isocenter.jobs.learn_deep import deep_sentence, network_words
 from isocenter.learn.estimators.catalogue import LEARNERS
 from isocenter.learn.study import NETWORK
 
-__all__ = ["checklist", "cohort_answers", "fill_checklist", "findings", "latex", "latex_table", "methods", "score_words"]
+__all__ = [
+    "checklist",
+    "cohort_answers",
+    "fill_checklist",
+    "findings",
+    "latex",
+    "latex_table",
+    "methods",
+    "score_words",
+    "spread_words",
+]
 
 _TITLES = {
     "auc_roc": "AUC-ROC",
@@ -31,11 +41,13 @@ def score_words(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " "))
 
 
-def _spread(score: Any) -> str:
+def spread_words(score: Any, digits: int = 3) -> str:
+    """Return a score with its interval and the cases behind it, for a sentence."""
     unit = "" if score.unit == "1" else f" {score.unit}"
     if score.interval is None:
-        return f"{score.value:.3f}{unit} (n = {score.n})"
-    return f"{score.value:.3f}{unit} (95 % interval {score.interval[0]:.3f} to {score.interval[1]:.3f}, n = {score.n})"
+        return f"{score.value:.{digits}f}{unit} (n = {score.n})"
+    low, high = score.interval
+    return f"{score.value:.{digits}f}{unit} (95 % interval {low:.{digits}f} to {high:.{digits}f}, n = {score.n})"
 
 
 def findings(found: Any) -> tuple[str, ...]:
@@ -50,7 +62,7 @@ def findings(found: Any) -> tuple[str, ...]:
     patients = len(set(found.table.groups.tolist()))
     lines = [
         f"{len(found.table)} cases of {patients} patients; {score_words(name)} of the {found.primary} on cases that it never saw: "
-        f"{_spread(found.proof.scores[name])}."
+        f"{spread_words(found.proof.scores[name])}."
     ]
     first = next(iter(found.proofs))
     lines += [

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels.responses.boundary import Boundary
-from isocenter.kernels.responses.separable import Pooling, Taps, filter_axis, pooled, separable
+from isocenter.kernels.responses.separable import Pooling, Taps, filter_axis, filtered
 
 __all__ = ["LAWS", "energy", "laws", "laws_names"]
 
@@ -66,12 +66,7 @@ def laws(
     """
     names = laws_names(kernel) or []
     filters = [Taps.convolving(LAWS[name], len(LAWS[name]) // 2) for name in reversed(names)]
-    if pooling is not None:
-        return pooled(array, filters, axes, boundary, pooling, threads)
-    placed: list[Taps | None] = [None] * array.ndim
-    for axis, taps in zip(axes, filters, strict=True):
-        placed[axis] = taps
-    return separable(array, placed, boundary, threads)
+    return filtered(array, filters, axes, boundary, pooling, threads)
 
 
 def energy(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from isocenter.kernels.responses.boundary import Boundary, source_indices
 from isocenter.kernels.threads import kernel_input, run_rows
 
-__all__ = ["Pooling", "Taps", "filter_axis", "pooled", "separable"]
+__all__ = ["Pooling", "Taps", "filter_axis", "filtered", "pooled", "separable"]
 
 Array = npt.NDArray[Any]
 Pooling = Literal["max", "mean", "min"]
@@ -116,6 +116,26 @@ def separable(array: Array, filters: Sequence[Taps | None], boundary: Boundary, 
         if taps is not None:
             result = filter_axis(result, taps, axis, boundary, threads)
     return result
+
+
+def filtered(
+    array: Array, filters: Sequence[Taps], axes: Sequence[int], boundary: Boundary, pooling: Pooling | None, threads: int = 1
+) -> Array:
+    """Return the response to a separable filter as it stands, or pooled over all right-angle rotations.
+
+    Parameters
+    ----------
+    array, filters, axes, boundary, threads
+        As of `pooled`.
+    pooling
+        None takes the filter as it stands.
+    """
+    if pooling is not None:
+        return pooled(array, filters, axes, boundary, pooling, threads)
+    placed: list[Taps | None] = [None] * array.ndim
+    for axis, taps in zip(axes, filters, strict=True):
+        placed[axis] = taps
+    return separable(array, placed, boundary, threads)
 
 
 def _rotations(axes: int) -> list[tuple[tuple[int, ...], tuple[bool, ...]]]:

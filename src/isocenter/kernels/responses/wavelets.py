@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.kernels.responses.boundary import Boundary
-from isocenter.kernels.responses.separable import Pooling, Taps, filter_axis, pooled, separable
+from isocenter.kernels.responses.separable import Pooling, Taps, filter_axis, filtered
 
 __all__ = ["WAVELETS", "band_taps", "wavelet_band", "wavelet_bands", "wavelet_taps"]
 
@@ -135,12 +135,7 @@ def wavelet_band(
         Threads to use; the result does not depend on it.
     """
     filters = [band_taps(wavelet, letter, level) for letter in reversed(band)]
-    if pooling is not None:
-        return pooled(array, filters, axes, boundary, pooling, threads)
-    placed: list[Taps | None] = [None] * array.ndim
-    for axis, taps in zip(axes, filters, strict=True):
-        placed[axis] = taps
-    return separable(array, placed, boundary, threads)
+    return filtered(array, filters, axes, boundary, pooling, threads)
 
 
 def wavelet_bands(

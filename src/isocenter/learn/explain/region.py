@@ -16,6 +16,7 @@ from isocenter.learn.explain.native import window_image
 from isocenter.learn.train.fingerprint import channel_first
 from isocenter.learn.train.preparation import prepared
 from isocenter.learn.train.segmentation import TrainedSegmenter, labels_of
+from isocenter.nets.attribution.features import feature_maps
 
 __all__ = ["Region", "RegionModel", "map_before_scores", "region_model"]
 
@@ -154,20 +155,5 @@ def map_before_scores(net: nn.Module, x: Tensor) -> str:
     x
         An input, shape (batch, channels, *spatial).
     """
-    found: list[str] = []
-    handles = []
-    for name, module in net.named_modules():
-        if name and not any(True for _ in module.children()):
-
-            def note(_: nn.Module, __: object, output: object, name: str = name) -> None:
-                if isinstance(output, Tensor) and output.ndim == x.ndim and max(output.shape[2:]) > 1:
-                    found.append(name)
-
-            handles.append(module.register_forward_hook(note))
-    try:
-        with torch.no_grad():
-            net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+    found = feature_maps(net, x)
     return next((name for name in reversed(found) if name != found[-1]), "")

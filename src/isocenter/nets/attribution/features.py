@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isocenter.core.errors import ParameterError, UnknownNameError, did_you_mean
 
-__all__ = ["Target", "frozen", "last_feature_map", "module_named", "places_of", "score_of", "watched"]
+__all__ = ["Target", "feature_maps", "frozen", "last_feature_map", "module_named", "places_of", "score_of", "watched"]
 
 #: Index of a class (its logit, averaged over places where the network gives one for each), or a function of the output
 #: that gives one number for each input.
@@ -76,8 +76,8 @@ def watched(module: nn.Module) -> Iterator[list[Tensor]]:
         handle.remove()
 
 
-def last_feature_map(net: nn.Module, x: Tensor) -> str:
-    """Return the name of the last layer whose output still has places.
+def feature_maps(net: nn.Module, x: Tensor) -> list[str]:
+    """Return the names of the layers whose outputs have places, in the order in which they are called.
 
     Parameters
     ----------
@@ -85,21 +85,15 @@ def last_feature_map(net: nn.Module, x: Tensor) -> str:
         Any network.
     x
         An input, shape (batch, channels, *spatial).
-
-    Raises
-    ------
-    ParameterError
-        If no layer of the network gives a map.
     """
-    last = ""
+    found: list[str] = []
     handles = []
     for name, module in net.named_modules():
         if name and not any(True for _ in module.children()):
 
             def note(_: nn.Module, __: object, output: object, name: str = name) -> None:
-                nonlocal last
                 if isinstance(output, Tensor) and output.ndim == x.ndim and max(output.shape[2:]) > 1:
-                    last = name
+                    found.append(name)
 
             handles.append(module.register_forward_hook(note))
     try:
@@ -108,9 +102,26 @@ def last_feature_map(net: nn.Module, x: Tensor) -> str:
     finally:
         for handle in handles:
             handle.remove()
-    if not last:
+    return found
+
+
+def last_feature_map(net: nn.Module, x: Tensor) -> str:
+    """Return the name of the last layer whose output still has places.
+
+    Parameters
+    ----------
+    net, x
+        As of `feature_maps`.
+
+    Raises
+    ------
+    ParameterError
+        If no layer of the network gives a map.
+    """
+    found = feature_maps(net, x)
+    if not found:
         raise ParameterError("No layer of the network gives a map of features: expected one; use integrated gradients instead.")
-    return last
+    return found[-1]
 
 
 def places_of(net: nn.Module, x: Tensor, layer: str | None = None) -> tuple[int, ...]:

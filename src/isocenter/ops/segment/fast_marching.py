@@ -14,6 +14,7 @@ from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.marching import arrival
+from isocenter.kernels.slope import squared_slope
 from isocenter.kernels.smooth import gaussian
 from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_samples
 
@@ -75,11 +76,7 @@ class FastMarching(Segmenter):
             raise ParameterError(f"{self.name} was given no seed: expected one or more points in 'seeds' (mm).")
         if self.sigma:
             data = gaussian(data, [self.sigma / s for s in context.spacing], threads=context.threads)
-        steep = np.zeros(data.shape)
-        for axis, step in enumerate(context.spacing):
-            if data.shape[axis] > 1:
-                steep += np.gradient(data, step, axis=axis) ** 2
-        steep = np.sqrt(steep)
+        steep = np.sqrt(squared_slope(data, context.spacing))
         scale = float(np.percentile(steep, self.edge))
         # The fourth power keeps noise, whose slopes are smaller, from slowing the front.
         speed = 1.0 / (1.0 + 9.0 * (steep / scale) ** 4) if scale > 0 else np.ones(data.shape)

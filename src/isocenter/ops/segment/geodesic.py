@@ -12,6 +12,7 @@ from isocenter.core.families import Segmenter
 from isocenter.core.image import Image
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.levelset import geodesic_flow
+from isocenter.kernels.slope import squared_slope
 from isocenter.kernels.smooth import gaussian
 from isocenter.ops.segment._values import blobs, check_seeds, finite, judge_growth, seed_samples
 
@@ -94,10 +95,7 @@ class Geodesic(Segmenter):
             return start
         if self.sigma:
             data = gaussian(data, [self.sigma / s for s in context.spacing], threads=context.threads)
-        steep = np.zeros(data.shape)
-        for axis, step in enumerate(context.spacing):
-            if data.shape[axis] > 1:
-                steep += np.gradient(data, step, axis=axis) ** 2
+        steep = squared_slope(data, context.spacing)
         scale = float(np.percentile(steep, 90)) or 1.0
         found, passes = geodesic_flow(
             1.0 / (1.0 + 9.0 * steep / scale), start, context.spacing, self.balloon, self.smoothness, self.attraction,

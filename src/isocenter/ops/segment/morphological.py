@@ -12,6 +12,7 @@ from isocenter.core.families import Segmenter
 from isocenter.core.operation import Context, Spec
 from isocenter.kernels.morphsnakes import chan_vese, checkerboard, geodesic
 from isocenter.kernels.otsu import otsu
+from isocenter.kernels.slope import squared_slope
 from isocenter.kernels.smooth import gaussian
 from isocenter.ops.segment._values import finite, judge_growth, seed_samples
 
@@ -108,11 +109,7 @@ class Morphological(Segmenter):
         smooth = data.astype(np.float64)
         if self.sigma:
             smooth = gaussian(smooth, [self.sigma / s for s in context.spacing], threads=context.threads)
-        steep = np.zeros(data.shape)
-        for axis, step in enumerate(context.spacing):
-            if data.shape[axis] > 1:
-                steep += np.gradient(smooth, step, axis=axis) ** 2
-        steep = np.sqrt(steep)
+        steep = np.sqrt(squared_slope(smooth, context.spacing))
         scale = float(np.percentile(steep, 90)) or 1.0
         edges = 1.0 / np.sqrt(1.0 + (3.0 * steep / scale) ** 2)
         start = self._start(data.shape, context)
