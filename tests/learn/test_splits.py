@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from isocenter.core.errors import ContentError, FormatError, ParameterError
 from isocenter.learn.data.cohort import Cohort, Sample
-from isocenter.learn.splits import Fold, Splits, check_disjoint, given, holdout, kfold, leave_one_site_out, nested
+from isocenter.learn.splits import Fold, Splits, check_disjoint, given, holdout, kfold, leave_one_site_out, nested, sites_apart
 
 
 def cohort(rows: list[tuple[str, str, str]], task: str = "classification") -> Cohort:
@@ -114,6 +114,9 @@ def test_sites_are_left_out_whole_and_their_patients_with_them() -> None:
     for fold in splits.folds:
         assert set(data.sites[list(fold.test)]) == {fold.name}
         check_disjoint(data, fold)
+    assert sites_apart(data) == splits and sites_apart(cohort([("a", "p1", "x"), ("b", "p2", "x")])) is None
+    for fold, (train, test) in zip(splits.folds, splits.pairs, strict=True):
+        assert (tuple(train), tuple(test)) == (fold.train, fold.test)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.core.operation import Spec
+from isocenter.core.registry import operations
 from isocenter.kernels.perfusion.arterial import parker
 from isocenter.kernels.perfusion.tofts import tofts
 from isocenter.ops.features.perfusion import Perfusion
@@ -87,3 +88,14 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
             operation(*inputs)
     with pytest.raises(ParameterError, match="needs an arterial input"):
         PerfusionMap(model="dsc")
+
+
+def test_it_takes_what_the_table_of_the_medians_takes() -> None:
+    # An operation says its parameters in its own file, so that they are listed without importing it: these two say the same.
+    rows = [
+        [(p.name, p.annotation, p.default) for p in operations().entries[name].parameters]
+        for name in ("features.perfusion", "features.perfusion_map")
+    ]
+    assert rows[0] == rows[1] and len(rows[0]) == 13
+    limits = [{name: field.metadata for name, field in kind.model_fields.items()} for kind in (Perfusion, PerfusionMap)]
+    assert limits[0] == limits[1]
