@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from isocenter.nets.attribution.features import feature_maps
 __all__ = ["Region", "RegionModel", "map_before_scores", "region_model"]
 
 FloatArray = npt.NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Region(nn.Module):
@@ -138,7 +140,7 @@ def _start(region: npt.NDArray[np.bool_], patch: Sequence[int]) -> list[int]:
     return [int(min(max(c - p // 2, 0), max(n - p, 0))) for c, p, n in zip(centre, patch, region.shape, strict=True)]
 
 
-def _padded(data: npt.NDArray[np.generic], part: tuple[slice, ...], patch: Sequence[int]) -> npt.NDArray[np.generic]:
+def _padded(data: npt.NDArray[Scalar], part: tuple[slice, ...], patch: Sequence[int]) -> npt.NDArray[Scalar]:
     """Return a part of (channels, *spatial), with zeros, the mean of what networks see, where it reaches beyond the end."""
     found = data[(slice(None), *part)]
     after = [(0, p - n) for p, n in zip(patch, found.shape[1:], strict=True)]
