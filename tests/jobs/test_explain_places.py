@@ -118,7 +118,12 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     far = Places("boxes", truth.samples * 0.0 + [0.0, 0.0, 2.0, 2.0], truth.names, truth.geometry)
     refused = [
         (blobs, ExplainOptions(), UnsupportedError, "finds places without a network"),
-        (boxes, ExplainOptions("grad-cam"), ParameterError, "no mean gradient: expected occlusion or integrated-gradients"),
+        (
+            boxes,
+            ExplainOptions("grad-cam"),
+            ParameterError,
+            "mean gradients over a map miss: expected occlusion or integrated-gradients",
+        ),
         (boxes, ExplainOptions(candidate=99, check=False), ParameterError, "Candidate 99 of "),
         (points, ExplainOptions(candidate=1, check=False), ParameterError, "expected a detector"),
         (boxes, ExplainOptions(cohort=tmp_path / "labels.csv", check=False), ContentError, "finds places: nearest cases"),

@@ -31,7 +31,7 @@ FloatArray = npt.NDArray[np.float64]
 KINDS: dict[str, tuple[str, ...]] = {
     "network": ("grad_cam", "grad_cam_plus_plus", "occlusion", "integrated_gradients"),
     "landmark net": ("grad_cam", "grad_cam_plus_plus", "occlusion", "integrated_gradients"),
-    # The score of one candidate has no mean gradient over a map: norms of groups make it nothing, and the map empty.
+    # The score of one candidate has its gradient about one place: its mean over a map gave empty maps, or such beside the object.
     "detector": ("occlusion", "integrated_gradients"),
     "picture": ("occlusion", "shap"),
     "table": ("shap",),
@@ -160,7 +160,7 @@ def default_method(package: Package, method: str | None) -> str:
         what = {
             "network": "is a network of images",
             "landmark net": "is a network that finds landmarks",
-            "detector": "is a network whose candidates each stand at one place, where maps of features have no mean gradient",
+            "detector": "is a network whose candidates each stand at one place, which mean gradients over a map miss",
             "picture": "sees features of images",
             "table": "takes rows of a table",
         }[kind]
