@@ -134,6 +134,7 @@ def _models(found: Any) -> tuple[Any, ...]:
     for learner, proof in found.proofs.items():
         cells = [with_interval(proof.scores[n]) for n in names]
         rows.append((learner + (" (named beforehand)" if learner == found.primary else ""), *cells))
+    words = "less each baseline" if found.table.classes else "against each baseline: by how much its mean absolute error is less"
     blocks: list[Any] = [
         Table(
             ("Model", *(score_words(n) for n in names)),
@@ -143,7 +144,7 @@ def _models(found: Any) -> tuple[Any, ...]:
         Table(
             ("Against", "Difference", "95 % interval", "p", "n"),
             difference_rows(found.differences),
-            f"The {found.primary} less each baseline, paired by patient",
+            f"The {found.primary} {words}, paired by patient",
         ),
     ]
     every = tuple(
