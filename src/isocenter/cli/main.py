@@ -69,7 +69,9 @@ def run(
     identify: Annotated[bool, typer.Option("--identify", help="Show the patient's name and ID in the report.")] = False,
     labels: Annotated[
         Path | None,
-        typer.Option(help="CSV with the columns image and label, or a folder whose layout gives them: learn, prove, leave a model."),
+        typer.Option(
+            help="CSV with the columns image and label, or a folder whose layout gives them: learn, prove, leave a model."
+        ),
     ] = None,
     column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN of the labels, for instance image=file.")] = None,
     leave_out: Annotated[list[str] | None, typer.Option(help="A column of the labels to pass over; may be repeated.")] = None,
