@@ -2,7 +2,8 @@
 
     python -m benchmarks.train.landmarks [--seeds 0 1 2]
 
-Heads differ in size, angle, place and speckle; training, validation and test heads are drawn apart from each other.
+Trained as `isocenter run --labels` trains (`train_landmarks`). Heads differ in size, angle, place and speckle; training, validation and
+test heads are drawn apart from each other.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import nn
 
+import isocenter as iso
 from benchmarks.train.common import arguments, line, once, told
-from isocenter import nets
-from isocenter.learn.train.engine import fit
+from isocenter.core.geometry import Geometry
+from isocenter.learn.places.places import Places
+from isocenter.learn.train.landmarks import TrainedLandmarks, train_landmarks
 from isocenter.learn.train.settings import FitSettings
-from isocenter.nets.heatmap_landmarks import landmark_loss
 from isocenter.testing.phantoms.ultrasound import ultrasound
 
+ENDS = ("left", "right", "upper", "lower")
+SPACING = 0.5  # mm
 
-def head(seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return a head (1, 256, 256) and the ends of its axes (left, right, upper, lower) as rows and columns."""
+
+def head(seed: int) -> tuple[iso.Image, Places]:
+    """Return a head of 256 x 256 samples and the ends of its axes."""
     generator = np.random.default_rng([seed, 7])
     long = generator.uniform(38.0, 50.0)
     short, angle = long * generator.uniform(0.7, 0.88), generator.uniform(-35.0, 35.0)
@@ -36,16 +39,17 @@ def head(seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     along, across = np.array([math.sin(turn), math.cos(turn)]), np.array([math.cos(turn), -math.sin(turn)])
     centre = np.array(found.center) - (top, left)
     ends = [
-        centre - along * long / 0.5,
-        centre + along * long / 0.5,
-        centre - across * short / 0.5,
-        centre + across * short / 0.5,
+        centre - along * long / SPACING,
+        centre + along * long / SPACING,
+        centre - across * short / SPACING,
+        centre + across * short / SPACING,
     ]
-    return ((array - array.mean()) / array.std())[None], np.array(ends, np.float32)
+    geometry = Geometry.regular((256, 256), (SPACING, SPACING))
+    return iso.Image(array, ("y", "x"), geometry, modality="US"), Places("points", np.array(ends), ENDS, geometry)
 
 
 def main() -> None:
-    options = arguments("landmarks", epochs=60)
+    options = arguments("landmarks", epochs=40)
     torch.set_num_threads(options.threads)
     errors: list[float] = []
     heads: list[int] = []
@@ -69,41 +73,26 @@ def main() -> None:
 
 def _trained(seed: int, epochs: int, place: Any) -> dict[str, Any]:
     base = 100_000 * (seed + 1)
-    checked, tested = ([head(base + start + k) for k in range(count)] for start, count in ((80_000, 24), (90_000, 60)))
-    step = 2
-
-    class Batches:
-        """Eight heads a batch, every one drawn once only: a phantom costs less than a step."""
-
-        def __len__(self) -> int:
-            return 12
-
-        def epoch(self, number: int) -> Any:
-            for k in range(len(self)):
-                drawn = [head(base + (number * len(self) + k) * 8 + i) for i in range(8)]
-                truth = (np.stack([ends for _, ends in drawn]) - (step - 1) / 2.0) / step
-                yield {"image": np.stack([image for image, _ in drawn]), "truth": truth}
-
-    torch.manual_seed(seed)
-    net = nets.build("heatmap_landmarks", out_channels=4, channels=(8, 16, 32, 64, 64), step=step)
-
-    def validate(net: nn.Module) -> float:
-        return -float(np.mean(_errors(net, checked)))
-
+    known = [head(base + k) for k in range(216)]
     settings = FitSettings(epochs=epochs, learning_rate=3e-3, average=0.99, every=5)
-    fitted = fit(net, Batches(), loss=landmark_loss, settings=settings, validate=validate, folder=place, progress=told)
+    trained = train_landmarks(
+        [image for image, _ in known],
+        [ends for _, ends in known],
+        validation=range(192, 216),
+        settings=settings,
+        folder=place,
+        seed=seed,
+        progress=told,
+    )
+    tested = [head(base + 90_000 + k) for k in range(60)]
     start = time.process_time()
-    errors = _errors(fitted.net, tested)
+    errors = [e for image, ends in tested for e in _errors(trained, image, ends)]
     return {"errors": errors, "ms": 1000.0 * (time.process_time() - start) / len(tested)}
 
 
-def _errors(net: Any, heads: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]) -> list[float]:
-    found: list[float] = []
-    with torch.inference_mode():
-        for image, ends in heads:
-            positions = net.locate(torch.from_numpy(image[None]))[0].numpy()
-            found += [float(e) for e in np.linalg.norm(positions - ends, axis=1)]
-    return found
+def _errors(trained: TrainedLandmarks, image: iso.Image, ends: Places) -> list[float]:
+    """Return how far each end was found from its place, in samples."""
+    return [float(e) for e in np.linalg.norm(trained.predict(image).of(ENDS) - ends.of(ENDS), axis=1) / SPACING]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m benchmarks.train.lesions [--seeds 0 1 2]
 
-A box counts for a nodule where its middle lies within it. Training and test phantoms are drawn apart from each other.
+Trained as `isocenter run --labels` trains (`train_detector`). A box counts for a nodule where its middle lies within it. Training,
+validation and test phantoms are drawn apart from each other.
 """
 
 from __future__ import annotations
@@ -10,26 +11,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
+import isocenter as iso
 from benchmarks.train.common import arguments, once, told
-from isocenter import nets
 from isocenter.learn.evaluate.detection import ImageFindings, evaluate_detection
-from isocenter.learn.train.engine import fit
+from isocenter.learn.places.places import Places
+from isocenter.learn.train.detection import train_detector
 from isocenter.learn.train.settings import FitSettings
-from isocenter.nets.boxes import Targets
 from isocenter.testing.phantoms.xray_chest import xray_chest
 
-Scene = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
-
-def scene(seed: int) -> Scene:
-    """Return a radiograph (1, 256, 256) and the boxes of its nodules (0 or 1 rows of low row, low column, high row, high column)."""
+def scene(seed: int) -> tuple[iso.Image, Places]:
+    """Return a radiograph of 256 x 256 samples and the boxes of its nodules, one or none."""
     generator = np.random.default_rng([seed, 11])
     plain = xray_chest(seed=seed)
-    boxes = np.zeros((0, 4), np.float32)
+    boxes = np.zeros((0, 4))
     found = plain
     if generator.random() < 0.75:
         places = np.argwhere(np.isin(np.asarray(plain.truth.array), (1, 2)))  # in a lung field
@@ -38,13 +35,12 @@ def scene(seed: int) -> Scene:
         across = float(generator.uniform(12.0, 27.0))
         found = xray_chest(seed=seed, nodule=(float(world[0]), float(world[2]), across))
         half = across / 2.0 / 1.5
-        boxes = np.array([[row - half, column - half, row + half, column + half]], np.float32)
-    array = np.asarray(found.image.array, np.float32)
-    return ((array - array.mean()) / array.std())[None], boxes
+        boxes = np.array([[row - half, column - half, row + half, column + half]])
+    return found.image, Places("boxes", boxes, ("nodule",) * len(boxes), found.image.geometry)
 
 
 def main() -> None:
-    options = arguments("lesions", epochs=40)
+    options = arguments("lesions", epochs=30)
     torch.set_num_threads(options.threads)
     findings: list[ImageFindings] = []
     for seed in options.seeds:
@@ -65,44 +61,23 @@ def main() -> None:
 
 def _trained(seed: int, epochs: int, place: Any) -> dict[str, Any]:
     base = 100_000 * (seed + 1)
-    test = [scene(base + 90_000 + k) for k in range(100)]
-    torch.manual_seed(seed)
-    net = nets.build("one_stage_detector", channels=(8, 16, 32, 64), levels=2, features=32)
-
-    class Joined(torch.nn.Module):
-        """The detector as a network whose output is its summed loss: the engine asks for one tensor."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.detector = net
-            self.targets: list[Targets] = []
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.stack(list(self.detector.losses(x, self.targets).values())).sum()
-
-    joined = Joined()
-
-    class Batches:
-        """Eight images a batch, every one drawn once only; the boxes go to the network beside them."""
-
-        def __len__(self) -> int:
-            return 12
-
-        def epoch(self, number: int) -> Any:
-            for k in range(len(self)):
-                chosen = [scene(base + (number * len(self) + k) * 8 + i) for i in range(8)]
-                joined.targets = [Targets(torch.from_numpy(b), torch.zeros(len(b), dtype=torch.long)) for _, b in chosen]
-                yield {"image": np.stack([image for image, _ in chosen]), "truth": np.zeros(8, np.float32)}
-
-    settings = FitSettings(epochs=epochs, learning_rate=3e-3, average=0.99)
-    fit(joined, Batches(), loss=lambda loss, truth: loss, settings=settings, folder=place, progress=told)
+    known = [scene(base + k) for k in range(216)]
+    trained = train_detector(
+        [image for image, _ in known],
+        [boxes for _, boxes in known],
+        validation=range(192, 216),
+        settings=FitSettings(epochs=epochs, learning_rate=3e-3, average=0.99, every=5),
+        folder=place,
+        seed=seed,
+        progress=told,
+    )
     rows = []
-    with torch.inference_mode():
-        for image, boxes in test:
-            found = net.detect(torch.from_numpy(image[None]), least=0.02, most=20)[0]
-            middle = (found.boxes[:, :2] + found.boxes[:, 2:]).numpy() / 2.0
-            inside = ((middle[:, None] >= boxes[None, :, :2]) & (middle[:, None] <= boxes[None, :, 2:])).all(2)
-            rows.append({"scores": found.scores.tolist(), "hits": inside.astype(float).tolist(), "nodules": len(boxes)})
+    for image, boxes in (scene(base + 90_000 + k) for k in range(100)):
+        found = trained.predict(image)
+        middle, axes = found.centres, image.geometry.ndim
+        inside = (middle[:, None] >= boxes.samples[None, :, :axes]) & (middle[:, None] <= boxes.samples[None, :, axes:])
+        scores = [] if found.scores is None else found.scores.tolist()
+        rows.append({"scores": scores, "hits": inside.all(2).astype(float).tolist(), "nodules": len(boxes)})
     return {"images": rows}
 
 

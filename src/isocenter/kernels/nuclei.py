@@ -13,7 +13,7 @@ from skimage.segmentation import watershed
 from isocenter.kernels.labels import components, fill_holes
 from isocenter.kernels.otsu import otsu
 
-__all__ = ["find_nuclei", "has_bright_ground", "hematoxylin"]
+__all__ = ["absorbance", "find_nuclei", "has_bright_ground", "hematoxylin"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,10 +28,24 @@ def has_bright_ground(grey: npt.NDArray[Any]) -> bool:
     return float(edges[int(smooth.argmax())] - low) > 0.5 * (high - low)
 
 
+def absorbance(color: npt.NDArray[Any]) -> FloatArray:
+    """Return how much light is absorbed where, for red, green and blue: 0 on the ground, 1 where a tenth comes through.
+
+    Against the ground of the picture itself (its bright end in each channel), so that a tinted ground does not count.
+
+    Parameters
+    ----------
+    color
+        Red, green, blue along the first axis, bright ground.
+    """
+    data = np.asarray(color[:3], dtype=np.float64)
+    ground = np.maximum(np.percentile(data.reshape(3, -1), 95, axis=1), 1e-6)[:, None, None]
+    return np.asarray(np.clip(-np.log10((np.maximum(data, 0.0) + 0.004 * ground) / (1.004 * ground)), 0.0, None))
+
+
 def hematoxylin(color: npt.NDArray[Any]) -> FloatArray:
     """Return how much of a blue or violet nuclear stain is where, in optical density.
 
-    Against the ground of the picture itself (its bright end in each channel), so that a tinted ground does not count.
     Red light is what hematoxylin absorbs and eosin lets through; some green steadies it.
 
     Parameters
@@ -44,9 +58,7 @@ def hematoxylin(color: npt.NDArray[Any]) -> FloatArray:
     Ruifrok, Johnston. Quantification of histochemical staining by color deconvolution. Analytical and Quantitative
     Cytology and Histology 23 (2001) 291-299.
     """
-    data = np.asarray(color[:3], dtype=np.float64)
-    ground = np.maximum(np.percentile(data.reshape(3, -1), 95, axis=1), 1e-6)[:, None, None]
-    density = np.clip(-np.log10((np.maximum(data, 0.0) + 0.004 * ground) / (1.004 * ground)), 0.0, None)
+    density = absorbance(color)
     return np.asarray(0.7 * density[0] + 0.3 * density[1])
 
 

@@ -18,6 +18,9 @@ __all__ = ["Watch"]
 
 Say = Callable[[str, int, int], None]
 
+#: What the checkpoints in a folder belong to.
+_KEY = "key.txt"
+
 
 class Watch:
     """Told of every epoch of every training of a run.
@@ -44,7 +47,7 @@ class Watch:
             for f in facts
         ]
         key = digest_json(digests) + "\n"
-        held = folder / "key.txt"
+        held = folder / _KEY
         if folder.is_dir() and not (held.is_file() and held.read_text(encoding="utf-8") == key):
             shutil.rmtree(folder)
         atomic.make_folder(folder)
@@ -74,10 +77,10 @@ class Watch:
         self.histories[name] = history
 
     def close(self) -> None:
-        """Write the page as it stays, and throw the checkpoints away: what they led to is kept elsewhere."""
+        """Write the page as it stays, and throw the checkpoints away, with the key to them: what they led to is kept elsewhere."""
         self._draw(True)
         if self.folder is not None:
-            for path in sorted(self.folder.rglob("last.pt")):
+            for path in [self.folder / _KEY, *sorted(self.folder.rglob("last.pt"))]:
                 path.unlink()
 
     def _draw(self, done: bool) -> None:
