@@ -53,7 +53,10 @@ def test_it_is_proved_in_the_folds_and_repeats(tmp_path: Path) -> None:
     assert "fold 1, part 1, epoch 1: loss" in told[0] and "log likelihood" in told[0]
     page = (tmp_path / "training" / "curves.html").read_text()
     assert "fold 2, part 2" in page and "all cases, part 1" in page and "refresh" not in page
-    assert not [*tmp_path.rglob("last.pt"), *tmp_path.rglob("key.txt")] and (tmp_path / "training" / "fold-1-part-1" / "curves.csv").is_file()
+    assert (
+        not [*tmp_path.rglob("last.pt"), *tmp_path.rglob("key.txt")]
+        and (tmp_path / "training" / "fold-1-part-1" / "curves.csv").is_file()
+    )
     again = prove_deep(stripes, table(), FOLDS, 0.00025, parts=2)  # half the trainings in half the time: the same plan
     assert again.plan == found.plan
     np.testing.assert_array_equal(again.proof.predicted, found.proof.predicted)
