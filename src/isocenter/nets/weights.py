@@ -13,11 +13,11 @@ import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from isocenter.core.errors import ContentError, FormatError, MissingInputError, VerificationError
+from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, VerificationError
 
-__all__ = ["DAMAGE", "digest", "import_pt", "load", "read_pt", "save", "tensors"]
+__all__ = ["DAMAGE", "begin_with", "digest", "import_pt", "load", "read_pt", "save", "tensors"]
 
 #: Numbers as numpy keeps them, which many trainings store beside the weights: data, no code.
 PLAIN = [
@@ -160,3 +160,33 @@ def tensors(found: Any, path: Path, key: str | None = None) -> dict[str, Tensor]
     if not state:
         raise ContentError(f"{path}: no weights found; expected tensors by name; name the key they stand under.")
     return state
+
+
+def begin_with(net: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Copy weights of an earlier training into a network; return the names of those that stay as they are.
+
+    Weights that differ in the number of outputs only (another number of classes) stay random: they are learnt anew.
+
+    Parameters
+    ----------
+    net
+        Changed in place.
+    state
+        Name -> tensor, of the same network.
+
+    Raises
+    ------
+    ParameterError
+        If they are those of another network; nothing is copied then.
+    """
+    own = net.state_dict()
+    strange = sorted(own.keys() ^ state.keys())
+    strange += [k for k in own if k in state and (own[k].ndim != state[k].ndim or own[k].shape[1:] != state[k].shape[1:])]
+    if strange:
+        raise ParameterError(
+            f"The weights to begin with are those of another network ('{strange[0]}' does not fit): expected the same network, channels "
+            "and features; train by the plan that they were trained by."
+        )
+    kept = tuple(k for k in own if own[k].shape != state[k].shape)
+    net.load_state_dict({k: own[k] if k in kept else state[k] for k in own})
+    return kept

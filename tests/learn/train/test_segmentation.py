@@ -78,6 +78,31 @@ def test_two_tiny_cases_are_learnt_by_heart(pairs: list[tuple[Image, LabelMap]],
         joined_segmenters([trained, replace(resumed, plan=replace(plan, spacing=(2.0, 2.0)))])
 
 
+def test_a_training_begins_where_another_ended(pairs: list[tuple[Image, LabelMap]], plan: Plan) -> None:
+    images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
+    first = train_segmenter(images, masks, plan=plan, validation=0)
+    still = replace(plan, settings=replace(plan.settings, epochs=1, learning_rate=1e-9))
+    moved = train_segmenter(images, masks, plan=still, validation=0, start=first, seed=1)
+    before, after = first.networks[0].state_dict(), moved.networks[0].state_dict()
+    named = dict(moved.networks[0].named_parameters())
+    assert all(torch.allclose(before[k], after[k], atol=1e-6) for k in named), "only the running means of the norms go on"
+    # A table of two classes: the last layers are new, all others are those of the start.
+    corner = np.arange(32)[:, None] + np.arange(32) < 6
+    two = [m.replace(array=np.where(corner, 5, m.array), segments=(*m.segments, Segment(5, "wall"))) for m in masks]
+    wider = replace(
+        still,
+        segments=(*plan.segments, {"value": 5, "name": "wall"}),
+        parameters={**plan.parameters, "out_channels": 3},
+    )
+    more = train_segmenter(images, two, plan=wider, validation=0, start=first).networks[0].state_dict()
+    fresh = [k for k in named if before[k].shape != more[k].shape]
+    assert fresh and all(before[k].shape[1:] == more[k].shape[1:] for k in fresh)
+    assert all(torch.allclose(before[k], more[k], atol=1e-6) for k in named if k not in fresh)
+    with pytest.raises(ParameterError, match="those of another network"):
+        thin = replace(plan, parameters={**plan.parameters, "channels": [4 for _ in plan.parameters["channels"]]})
+        train_segmenter(images, masks, plan=thin, validation=0, start=first)
+
+
 def test_what_a_segmenter_refuses(pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path) -> None:
     images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
     quick = replace(plan, steps=1, settings=replace(plan.settings, epochs=1))

@@ -106,6 +106,7 @@ def train_segmenter(
     budget: Budget | None = None,
     mirror: Sequence[int] = (),
     loss: nn.Module | None = None,
+    start: TrainedSegmenter | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
     announce: Callable[[Plan], None] | None = None,
@@ -132,6 +133,9 @@ def train_segmenter(
         Spatial axes along which the anatomy may be mirrored (augmentation and prediction).
     loss
         Default: Dice + cross entropy.
+    start
+        An earlier training, or an imported network, whose (first) network's weights are begun with; what only its other number of
+        classes keeps from fitting begins at random, as everything does by default.
     folder
         Where the plan, checkpoints and curves go; a broken training goes on from there.
     seed
@@ -152,6 +156,8 @@ def train_segmenter(
     ------
     ContentError, GridMismatchError
         If the data cannot be used; the message names the case.
+    ParameterError
+        If `start` is another network than the one that is planned.
     BudgetError
         If loading would take more than half of the free memory.
     """
@@ -161,6 +167,9 @@ def train_segmenter(
     plan = distributed.decided(lambda: _decided(plan, found, budget, folder))
     held = held_out(validation, len(images), seed, groups)
     names = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
+    net = _new(plan, seed)
+    if start is not None:
+        weights.begin_with(net, start.networks[0].state_dict())
     recipe = _recipe(plan, found, mirror, seed)
     loading, place = cases.forecast(recipe, found.channels, _prepared_bytes(plan, found), workers, cache, folder)
     if announce is not None and distributed.rank() == 0:
@@ -170,7 +179,7 @@ def train_segmenter(
     part = (distributed.rank(), distributed.world())
     with Loader([kept[k] for k in learning], recipe, workers, part=part) as loader:
         fitted = fit(
-            _new(plan, seed),
+            net,
             Feed(loader, [names[k] for k in learning]),
             loss=DeepSupervision(loss or DiceCrossEntropy()),
             settings=plan.settings,
