@@ -127,7 +127,8 @@ def _placed(alone: Inventory, over: Path, repair: Repair | None, budget: Budget 
     if not drawn:
         return alone
     files = {path for item in drawn for path in item.paths}
-    images = {path for item in inspect(over, repair=repair, budget=budget).items if item.format == "dicom" for path in item.paths}
+    beside = inspect(over, repair=repair, budget=budget)  # held until the end: with it goes what was unpacked from an archive
+    images = {path for item in beside.items if item.format == "dicom" for path in item.paths}
     found = _Found(budget or Budget(), repair)
     _inspect_dicom(sorted(files | images), found)
     placed = {item.paths: item for item in found.items if item.paths and files.issuperset(item.paths)}

@@ -116,12 +116,13 @@ def read_pair(image: Path, mask: Path) -> tuple[Image, LabelMap | MaskStack]:
 
 def _labels(path: Path, image: Image, source: Path) -> LabelMap | MaskStack:
     """Read a mask; contours whose image is not that of `source` are drawn on its grid all the same, in one frame of reference."""
-    inventory = door.inspect(path, over=source)
-    kinds = [item.kind for item in inventory.items]
-    if "contours" not in kinds or "labels" in kinds or kinds.count("contours") > 1:
+    kinds = [item.kind for item in door.inspect(path).items]
+    if "labels" in kinds or kinds.count("contours") != 1:
         return door.read_labels(path, source)
-    item = next(item for item in inventory.items if item.kind == "contours")
+    (item,) = (item for item in door.inspect(path, over=source).items if item.kind in ("labels", "contours"))
     contours = item.load()
+    if isinstance(contours, LabelMap | MaskStack):
+        return contours
     assert isinstance(contours, tuple) and all(isinstance(c, Contours) for c in contours)
     frames = {c.frame for c in contours if c.frame}
     own = image.geometry.frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,13 @@ def test_a_segmentation_of_some_slices_comes_on_the_grid_of_the_whole_series(tmp
     placed = door.read_labels(tmp_path / "lungs.dcm", tmp_path / "ct")
     assert placed.geometry == iso.read(tmp_path / "ct").geometry
     assert np.array_equal(_array(placed) > 0, array > 0)
+
+
+def test_an_image_in_an_archive_gives_its_grid_too(tmp_path: Path) -> None:
+    array, _ = _partial(tmp_path)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "ct")
+    placed = door.read_labels(tmp_path / "lungs.dcm", tmp_path / "packed.zip")
+    assert placed.geometry.shape == (10, 40, 44) and np.array_equal(_array(placed) > 0, array > 0)
 
 
 def test_a_cohort_and_a_run_take_segmentations_of_some_slices(tmp_path: Path) -> None:
