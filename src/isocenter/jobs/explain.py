@@ -170,13 +170,7 @@ def load_image(path: Path, repair: Repair | None = None) -> tuple[Image, Item]:
 
 
 def _cohort(package: Package, path: Path) -> Cohort:
-    if not path.exists():
-        raise MissingInputError(
-            f"{terminal(str(path))}: there is no such table: expected a CSV with a row for each case of the cohort."
-        )
-    features = list(package.model.names) if kind_of(package) == "table" else None
-    folder = path if path.is_dir() else path.parent
-    return from_layout(folder, path, features=features, name=folder.name or path.stem)
+    return from_layout(None, path, features=list(package.model.names) if kind_of(package) == "table" else None)
 
 
 def _of_image(

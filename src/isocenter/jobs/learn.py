@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.errors import MissingInputError, ParameterError
+from isocenter.core.errors import ParameterError
 from isocenter.jobs.learn_package import package_of
 from isocenter.jobs.learn_report import learn_report
 from isocenter.jobs.learn_results import Learned, Results, write_results
@@ -120,13 +120,9 @@ def learn(
     from isocenter.learn.data.layout import from_layout
 
     options = options or LearnOptions()
-    if not Path(labels).exists():
-        raise MissingInputError(
-            f"{labels}: there is no such table: expected a CSV with the columns image and label, or a folder whose layout gives the labels."
-        )
     started = time.monotonic()
+    cohort = from_layout(root, labels, columns=options.columns, leave_out=options.leave_out)
     with Lock(Path(out)):
-        cohort = from_layout(root, labels, columns=options.columns, leave_out=options.leave_out)
         return _job(cohort.task)(cohort, Path(out), options, started, progress)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from isocenter.core.errors import MissingInputError, ParameterError
+from isocenter.core.errors import ParameterError
 from isocenter.io import atomic, table
 from isocenter.jobs.model_masks import mask_validation_report, write_mask_tables
 from isocenter.jobs.model_places import place_validation_report, write_place_tables
@@ -145,13 +145,8 @@ def validate_on(
         If cases are among those of the training, or the labels do not fit.
     """
     package = read_package(path)
-    source = Path(cohort)
-    if not source.exists():
-        raise MissingInputError(f"{source}: there is no such table: expected a CSV with a row for each case, image and label.")
     features = list(package.model.names) if package.manifest["inputs"]["source"] == "table" else None
-    folder = source if source.is_dir() else source.parent
-    task = package.manifest["task"]
-    known = from_layout(folder, source, columns=columns, features=features, task=task, name=folder.name or source.stem)
+    known = from_layout(None, cohort, columns=columns, features=features, task=package.manifest["task"])
     root = Path(out)
     if package.manifest["task"] == "segmentation":
         masks = validate_masks(package, known, draws=draws, seed=seed, progress=progress)

@@ -118,14 +118,20 @@ def test_a_folder_is_read_by_its_layout(tmp_path: Path) -> None:
         volume(tmp_path / "bids" / "derivatives" / "seg" / f"sub-0{k}" / "anat" / f"sub-0{k}_label-lesion_mask.nii.gz")
     facts = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
     (tmp_path / "nnunet" / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
-    rows = "participant_id\tage\nsub-00\t20.5\nsub-01\t30.5\n"
+    rows = "participant_id\tage\tscanner\nsub-00\t20.5\tA\nsub-01\t30.5\tB\n"
     (tmp_path / "bids" / "participants.tsv").write_text(rows, encoding="utf-8")
     (tmp_path / "table.csv").write_text("image,label\na/1.png,x\nb/1.png,y\n", encoding="utf-8")
     assert from_layout(tmp_path / "classes", tmp_path / "classes").classes == ("a", "b")
     assert from_layout(tmp_path / "nnunet", tmp_path / "nnunet").task == "segmentation"
     assert from_layout(tmp_path / "bids", tmp_path / "bids").task == "segmentation"
     ages = from_layout(tmp_path / "bids", tmp_path / "bids" / "participants.tsv", columns={"label": "age"})
-    assert list(ages.labels) == [20.5, 30.5]
+    assert list(ages.labels) == [20.5, 30.5] and "scanner" in ages.subgroups
+    fewer = from_layout(
+        tmp_path / "bids", tmp_path / "bids" / "participants.tsv", columns={"label": "age"}, leave_out=["scanner"]
+    )
+    assert "scanner" not in fewer.subgroups
+    with pytest.raises(ParameterError, match="column for 'site'"):
+        from_layout(tmp_path / "bids", tmp_path / "bids" / "participants.tsv", columns={"label": "age", "site": "scanner"})
     assert from_layout(tmp_path / "classes", tmp_path / "table.csv").classes == ("x", "y")
     with pytest.raises(MissingInputError, match="no such table"):
         from_layout(tmp_path, tmp_path / "nothing.csv")

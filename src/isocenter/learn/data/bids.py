@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from isocenter.core.errors import FormatError, SpecError
@@ -16,7 +17,15 @@ __all__ = ["from_bids"]
 SUFFIXES = (".nii", ".nii.gz")
 
 
-def from_bids(root: str | Path, label: str, *, suffix: str = "T1w", task: Task | None = None, name: str | None = None) -> Cohort:
+def from_bids(
+    root: str | Path,
+    label: str,
+    *,
+    suffix: str = "T1w",
+    leave_out: Sequence[str] = (),
+    task: Task | None = None,
+    name: str | None = None,
+) -> Cohort:
     """Read a cohort from a BIDS dataset.
 
     Parameters
@@ -27,6 +36,8 @@ def from_bids(root: str | Path, label: str, *, suffix: str = "T1w", task: Task |
         A column of ``participants.tsv``, or ``mask`` for the masks among ``derivatives``.
     suffix
         Which images: ``T1w``, ``FLAIR``, ``bold`` ...
+    leave_out
+        Columns of ``participants.tsv`` that become no subgroups.
     task
         What is to be predicted; concluded from the labels where None.
     name
@@ -80,7 +91,8 @@ def from_bids(root: str | Path, label: str, *, suffix: str = "T1w", task: Task |
         except FormatError as error:
             problems.append(f"{plain(identifier, 200)}: {error}.")
             continue
-        rest = {k: v for k, v in row.items() if k not in ("participant_id", "site", label) and v not in ("", "n/a")}
+        passed = {"participant_id", "site", label, *leave_out}
+        rest = {k: v for k, v in row.items() if k not in passed and v not in ("", "n/a")}
         samples.append(Sample(identifier, path, value, e.subject, row.get("site") or None, rest))
     if problems:
         raise SpecError(problems, plain(base.name))

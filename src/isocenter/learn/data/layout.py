@@ -25,7 +25,7 @@ TABLE = "labels.csv"
 
 
 def from_layout(
-    root: str | Path,
+    root: str | Path | None,
     labels: str | Path,
     *,
     columns: Mapping[str, str] | None = None,
@@ -43,7 +43,7 @@ def from_layout(
     Parameters
     ----------
     root
-        The folder that the images lie in.
+        The folder that the images of a table lie in; None takes the table's own.
     labels
         The table, or the folder: as a rule `root` itself.
     columns, features, leave_out
@@ -64,14 +64,14 @@ def from_layout(
     InputError
         As of the reader that is chosen.
     """
-    base, source = Path(root), Path(labels)
+    source = Path(labels)
     if (source / TABLE).is_file():
         source = source / TABLE
-    if source.is_file() and not (source.name == "participants.tsv" and _is_bids(source.parent)):
-        return from_csv(base, source, columns=columns, features=features, leave_out=leave_out, task=task, name=name)
+    base = source.parent if root is None else Path(root)
+    if source.is_file() and source.name == "participants.tsv" and _is_bids(source.parent):
+        return _participants(source, dict(columns or {}), leave_out, task, name)
     if source.is_file():
-        whose = dict(columns or {}).get("label", "label")
-        return from_bids(source.parent, whose, suffix=_suffix(source.parent), task=task, name=name)
+        return from_csv(base, source, columns=columns, features=features, leave_out=leave_out, task=task, name=name)
     if not source.is_dir():
         raise MissingInputError(
             f"{plain(source, 300)}: there is no such table: expected a CSV with the columns image and label, or a folder whose layout "
@@ -87,6 +87,19 @@ def from_layout(
             f"{plain(source.name)}: its layout gives labels for {found.task}: expected {task}; give a table of labels."
         )
     return found
+
+
+def _participants(
+    source: Path, columns: Mapping[str, str], leave_out: Sequence[str], task: Task | None, name: str | None
+) -> Cohort:
+    others = sorted(columns.keys() - {"label"})
+    if others:
+        raise ParameterError(
+            f"{plain(source.name)}: column for '{others[0]}': expected 'label' alone, as BIDS says what its other columns and its images "
+            "are; give a table of labels instead."
+        )
+    root = source.parent
+    return from_bids(root, columns.get("label", "label"), suffix=_suffix(root), leave_out=leave_out, task=task, name=name)
 
 
 def _folder(source: Path, name: str | None) -> Cohort:
