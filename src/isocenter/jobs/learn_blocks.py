@@ -15,6 +15,7 @@ __all__ = [
     "leakage_blocks",
     "learn_page",
     "score_number",
+    "subgroup_section",
     "with_interval",
 ]
 
@@ -138,3 +139,24 @@ def case_blocks(found: Any, counts: Iterable[Row], notes: Sequence[str]) -> tupl
     rows = (*counts, *((f"site {s}", int((sites == s).sum())) for s in sorted(set(sites.tolist())) if s))
     aside = [Table(("Case", "Set aside because"), tuple(found.aside))] if found.aside else []
     return (Table(("What", "Number"), rows), *map(Paragraph, notes), *aside)
+
+
+def subgroup_section(found: Any, score: str, words: str) -> list[Section]:
+    """Return the section on subgroups; none where there are none.
+
+    Parameters
+    ----------
+    found
+        The study.
+    score, words
+        The score that is shown, and what it is called.
+    """
+    if not found.subgroups:
+        return []
+    rows = []
+    for g in found.subgroups:
+        s = None if g.scores is None or score not in g.scores else g.scores[score]
+        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
+        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
+    columns = ("Attribute", "Value", "Cases", "Patients", words, "95 % interval", "Note")
+    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]

@@ -14,11 +14,11 @@ from isocenter.jobs.learn_blocks import (
     leakage_blocks,
     learn_page,
     score_number,
+    subgroup_section,
     with_interval,
 )
 from isocenter.jobs.learn_masks_tables import worst_masks
 from isocenter.jobs.learn_masks_words import MODELS, NAMES, mask_checklist, mask_findings, mask_methods, mask_words
-from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.learn.masks.judge import FIRST
 from isocenter.view import curves
 from isocenter.view.montage import montage

@@ -15,10 +15,10 @@ from isocenter.jobs.learn_blocks import (
     leakage_blocks,
     learn_page,
     score_number,
+    subgroup_section,
     with_interval,
 )
 from isocenter.jobs.learn_deep import deep_section
-from isocenter.jobs.learn_rows import subgroup_section
 from isocenter.jobs.learn_words import checklist, findings, methods, score_words
 from isocenter.learn.evaluate.calibration import reliability
 from isocenter.learn.evaluate.ranking import roc_curve

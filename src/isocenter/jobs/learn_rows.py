@@ -1,4 +1,4 @@
-"""What the tables and reports of every learning run share, whatever its task: comparisons, parts, findings, subgroups."""
+"""What the tables of every learning run share, whatever its task: scores, comparisons, parts, findings, subgroups."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from isocenter.jobs.learn_results import Made
-from isocenter.view.report import Section, Table
 
 __all__ = [
     "comparisons",
     "curve_tables",
     "scores_table",
     "splits_and_findings",
-    "subgroup_section",
     "subgroup_tables",
 ]
 
@@ -83,24 +81,3 @@ def curve_tables(found: Any) -> list[Made]:
     rows: list[Row] = [(n, name, s.value, *(s.interval or (None, None))) for n, one in found.curve for name, s in one.items()]
     heads = ("cases", "score", "value", "low_95", "high_95")
     return [("learning_curve.csv", "scores by size of the training set", heads, rows)] if rows else []
-
-
-def subgroup_section(found: Any, score: str, words: str) -> list[Section]:
-    """Return the section on subgroups; none where there are none.
-
-    Parameters
-    ----------
-    found
-        The study.
-    score, words
-        The score that is shown, and what it is called.
-    """
-    if not found.subgroups:
-        return []
-    rows = []
-    for g in found.subgroups:
-        s = None if g.scores is None or score not in g.scores else g.scores[score]
-        between = None if s is None or s.interval is None else f"{s.interval[0]:.3g} to {s.interval[1]:.3g}"
-        rows.append((g.attribute, g.value, g.n, g.patients, None if s is None else s.value, between, g.note))
-    columns = ("Attribute", "Value", "Cases", "Patients", words, "95 % interval", "Note")
-    return [Section("Subgroups", (Table(columns, tuple(rows), "Scores of all subgroups are in tables/subgroups.csv"),))]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isocenter._version import __version__
-from isocenter.jobs.learn_blocks import case_blocks, difference_rows, leakage_blocks, learn_page, with_interval
-from isocenter.jobs.learn_rows import subgroup_section
+from isocenter.jobs.learn_blocks import case_blocks, difference_rows, leakage_blocks, learn_page, subgroup_section, with_interval
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
 from isocenter.learn.evaluate.survival import kaplan_meier
 from isocenter.learn.study_survival import CLINICAL, NOTHING, PRIMARY, SurvivalStudy

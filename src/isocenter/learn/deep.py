@@ -103,9 +103,8 @@ def plan_network(
     best: NetworkPlan | None = None
     wanted = {"in_channels": channels, "out_channels": outputs, "dimensions": len(middle), "depth": _DEPTH, "width": _WIDTH}
     base = (64,) * len(middle)
-    sample = nominal_seconds("resnet", wanted, (batch, channels, *base)) / float(
-        np.prod(base)
-    )  # arithmetic grows with the samples
+    # Arithmetic grows with the samples.
+    sample = nominal_seconds("resnet", wanted, (batch, channels, *base)) / float(np.prod(base))
     for side in _SIDES[len(middle)]:
         scale = min(1.0, side / float(middle.max()))
         size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
@@ -275,12 +274,11 @@ def prove_deep(
     ContentError
         If the images have a time axis, or the minutes are too few.
     """
-    count = (len(folds) + len(sites) + int(whole)) * parts
-    plan = plan or plan_deep(read, table, folds, minutes, count, parts=parts, seed=seed)
+    plan = plan or plan_deep(read, table, folds, minutes, sites=sites, whole=whole, parts=parts, seed=seed)
     data = [sized(read(k), plan.size) for k in range(len(table))]
     known = {"truth": table.target.tolist(), "patients": table.groups.tolist()}
     known |= {name: [[k.tolist() for k in part] for part in some] for name, some in (("folds", folds), ("sites", sites))}
-    watch = Watch(say, folder, count * plan.epochs, [plan.to_dict(), known, data])
+    watch = Watch(say, folder, _trainings(folds, sites, whole, parts) * plan.epochs, [plan.to_dict(), known, data])
     names = [f"case {k + 1}" for k in range(len(table))] if names is None else names
 
     def proof_of(some: Parts, what: str) -> Proof:
@@ -304,22 +302,29 @@ def prove_deep(
 
 
 def plan_deep(
-    read: Callable[[int], Image], table: Table, folds: Parts, minutes: float, count: int, *, parts: int = 3, seed: int = 0
+    read: Callable[[int], Image],
+    table: Table,
+    folds: Parts,
+    minutes: float,
+    *,
+    sites: Parts = (),
+    whole: bool = False,
+    parts: int = 3,
+    seed: int = 0,
 ) -> NetworkPlan:
-    """Return how each of so many networks is trained.
+    """Return how each network of a proof is trained.
 
     Parameters
     ----------
-    read, table, folds, minutes, parts, seed
+    read, table, folds, minutes, sites, whole, parts, seed
         As for `prove_deep`.
-    count
-        Trainings in all: parts of the folds, of the folds that leave a site out, and of the model of all cases.
 
     Raises
     ------
     ContentError
         If the images have a time axis, or the minutes are too few.
     """
+    count = _trainings(folds, sites, whole, parts)
     learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
     facts = [_facts(read(k)) for k in range(len(table))]
     shapes, channels = [axes for axes, _ in facts if axes is not None], facts[0][1]
@@ -333,6 +338,11 @@ def plan_deep(
             f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."
         )
     return plan
+
+
+def _trainings(folds: Parts, sites: Parts, whole: bool, parts: int) -> int:
+    """Return how many networks are trained: parts of the folds, of those that leave a site out, and of the model of all cases."""
+    return (len(folds) + len(sites) + int(whole)) * parts
 
 
 def _facts(image: Image) -> tuple[tuple[int, ...] | None, int]:

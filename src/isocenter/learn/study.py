@@ -331,9 +331,10 @@ def _deep(
     from isocenter.learn.deep import plan_deep, prove_deep
 
     away = sites if wanted else ()
-    count = (len(folds) + len(away) + int(wanted)) * options.parts
     try:
-        plan = plan_deep(kept.image, table, folds, options.minutes, count, parts=options.parts, seed=options.seed)
+        plan = plan_deep(
+            kept.image, table, folds, options.minutes, sites=away, whole=wanted, parts=options.parts, seed=options.seed
+        )
     except ContentError as error:
         if wanted:
             raise

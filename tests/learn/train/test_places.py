@@ -147,6 +147,8 @@ def test_one_sentence_for_what_cannot_be_trained() -> None:
         train_detector(
             [images[0], other.replace(geometry=type(other.geometry).pixels(other.geometry.shape))], [truth[0], truth[0]]
         )
+    with pytest.raises(ContentError, match="Patient 'a' has cases to learn from and cases that choose the epoch"):
+        train_detector(images, truth, validation=[0], groups=["a", "a", "b", "c"])
     tiny = [Places("boxes", np.array([[3.0, 3.0, 3.1, 3.1]]), ("disc",), i.geometry) for i in images]
     with pytest.raises(ContentError, match="samples on the finest grid"):
         detection_plan(images, tiny, ["disc"])

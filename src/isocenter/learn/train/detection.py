@@ -18,9 +18,11 @@ from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.frames import check_alike, framed
 from isocenter.learn.train.history import EpochRow
+from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_net import PlaceNet, built, held_out, saved
-from isocenter.learn.train.place_plan import PlacePlan, detection_plan, kept_plan
+from isocenter.learn.train.place_net import PlaceNet, built, saved
+from isocenter.learn.train.place_plan import PlacePlan, detection_plan
+from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.boxes import Targets
 
@@ -74,6 +76,7 @@ def train_detector(
     folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> TrainedDetector:
     """Train a detector.
 
@@ -98,6 +101,8 @@ def train_detector(
         Of the split, weights and batches.
     progress
         Called with the row of each epoch.
+    groups
+        Patient of each case: `validation` never divides one.
 
     Raises
     ------
@@ -107,9 +112,9 @@ def train_detector(
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     classes = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    plan = kept_plan(plan, folder, lambda: detection_plan(images, truth, classes, seconds, settings))
+    plan = kept_plan(PlacePlan, plan, folder, lambda: detection_plan(images, truth, classes, seconds, settings))
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
-    held = held_out(validation, len(images), seed)
+    held = held_out(validation, len(images), seed, groups)
     learning = [k for k in range(len(images)) if k not in held]
     batches = PlaceBatches(
         [seen[k].data for k in learning],

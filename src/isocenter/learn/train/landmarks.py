@@ -17,9 +17,11 @@ from isocenter.learn.places.places import Places
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.frames import Framed, check_alike, framed
 from isocenter.learn.train.history import EpochRow
+from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_net import PlaceNet, built, held_out, saved
-from isocenter.learn.train.place_plan import PlacePlan, kept_plan, landmark_plan
+from isocenter.learn.train.place_net import PlaceNet, built, saved
+from isocenter.learn.train.place_plan import PlacePlan, landmark_plan
+from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
 
@@ -71,6 +73,7 @@ def train_landmarks(
     folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> TrainedLandmarks:
     """Train a landmark net.
 
@@ -95,6 +98,8 @@ def train_landmarks(
         Of the split, weights and batches.
     progress
         Called with the row of each epoch.
+    groups
+        Patient of each case: `validation` never divides one.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def train_landmarks(
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     marks = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    plan = kept_plan(plan, folder, lambda: landmark_plan(images, marks, seconds, settings))
+    plan = kept_plan(PlacePlan, plan, folder, lambda: landmark_plan(images, marks, seconds, settings))
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
     places = []
     for one, t in zip(seen, truth, strict=True):
@@ -113,7 +118,7 @@ def train_landmarks(
             if name in t.names:
                 rows[k] = one.inside(t.samples[t.names.index(name)])
         places.append(rows)
-    held = held_out(validation, len(images), seed)
+    held = held_out(validation, len(images), seed, groups)
     learning = [k for k in range(len(images)) if k not in held]
     batches = PlaceBatches(
         [seen[k].data for k in learning], [places[k] for k in learning], None, [cases[k] for k in learning], plan.size,

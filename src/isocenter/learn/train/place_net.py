@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from isocenter import nets
-from isocenter.core.errors import ParameterError
 from isocenter.core.image import Image
 from isocenter.learn.train.frames import Framed, framed, padded
 from isocenter.learn.train.history import History
 from isocenter.learn.train.place_plan import PlacePlan, read_place_plan, write_place_plan
 from isocenter.nets import weights
 
-__all__ = ["PlaceNet", "built", "held_out", "laid_out", "saved"]
+__all__ = ["PlaceNet", "built", "laid_out", "saved"]
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,3 @@ def built(plan: PlacePlan) -> nn.Module:
 def laid_out(x: Tensor, plan: PlacePlan) -> Tensor:
     """Return images in the layout of the plan: another one gives other last digits."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and plan.settings.channels_last else x
-
-
-def held_out(validation: Sequence[int] | float, count: int, seed: int) -> list[int]:
-    """Return the cases that choose the best epoch: those given, or a part that is drawn."""
-    if isinstance(validation, int | float):
-        if not 0 <= validation < 1:
-            raise ParameterError(f"A validation part of {validation}: expected 0 or more and less than 1, or indices of cases.")
-        number = min(int(np.ceil(validation * count)), count - 1)
-        return sorted(int(k) for k in np.random.default_rng(seed).permutation(count)[:number])
-    held = sorted({int(k) for k in validation})
-    if held and (held[0] < 0 or held[-1] >= count or len(held) >= count):
-        raise ParameterError(f"Validation cases {held} of {count}: expected indices from 0 to {count - 1}, not all of them.")
-    return held

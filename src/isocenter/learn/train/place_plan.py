@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ import numpy as np
 
 from isocenter.core.errors import ContentError, SpecError
 from isocenter.core.image import Image
-from isocenter.io.atomic import write_bytes
 from isocenter.learn.places.places import Places
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.frames import spacing_for
+from isocenter.learn.train.plan_file import read_as, write_as
 from isocenter.learn.train.settings import FitSettings
-from isocenter.pipeline import yaml
 
-__all__ = ["PlacePlan", "detection_plan", "kept_plan", "landmark_plan", "read_place_plan", "write_place_plan"]
+__all__ = ["PlacePlan", "detection_plan", "landmark_plan", "read_place_plan", "write_place_plan"]
 
 #: Most samples along an axis, by the number of axes.
 _LONGEST = {2: 256, 3: 64}
@@ -181,33 +180,12 @@ def detection_plan(
 
 def write_place_plan(plan: PlacePlan, path: Path | str) -> None:
     """Write a plan as YAML."""
-    write_bytes(Path(path), yaml.dump(plan.to_dict()).encode())
+    write_as(plan, path)
 
 
 def read_place_plan(path: Path | str) -> PlacePlan:
     """Read a plan from YAML."""
-    return PlacePlan.from_dict(yaml.load(yaml.read_file(Path(path)), str(path)), str(path))
-
-
-def kept_plan(plan: PlacePlan | None, folder: Path | None, make: Callable[[], PlacePlan]) -> PlacePlan:
-    """Return the plan that is given, else the one that stands in the folder, else a new one; it is kept in the folder.
-
-    Parameters
-    ----------
-    plan
-        The one that is given.
-    folder
-        Of the training; None keeps nothing.
-    make
-        Makes a new one.
-    """
-    if plan is None and folder is not None and (folder / "plan.yaml").exists():
-        plan = read_place_plan(folder / "plan.yaml")
-    plan = plan or make()
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_place_plan(plan, folder / "plan.yaml")
-    return plan
+    return read_as(PlacePlan, path)
 
 
 def _batch(axes: int) -> int:

@@ -17,13 +17,12 @@ from typing import Any, get_args
 import numpy as np
 
 from isocenter.core.errors import SpecError
-from isocenter.io.atomic import write_bytes
 from isocenter.learn.loading.estimate import LoadingCost
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import Fingerprint
+from isocenter.learn.train.plan_file import read_as, write_as
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.sliding_window import Decision
-from isocenter.pipeline import yaml
 
 __all__ = ["Budget", "Plan", "make_plan", "read_plan", "write_plan"]
 
@@ -232,12 +231,12 @@ def topology(
 
 def write_plan(plan: Plan, path: Path | str) -> None:
     """Write a plan as YAML."""
-    write_bytes(Path(path), yaml.dump(plan.to_dict()).encode())
+    write_as(plan, path)
 
 
 def read_plan(path: Path | str) -> Plan:
     """Read a plan from YAML."""
-    return Plan.from_dict(yaml.load(yaml.read_file(Path(path)), str(path)), str(path))
+    return read_as(Plan, path)
 
 
 def _assembled(

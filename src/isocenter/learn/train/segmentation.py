@@ -27,6 +27,7 @@ from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.losses import DeepSupervision, DiceCrossEntropy
 from isocenter.learn.train.plan import Budget, Plan, make_plan, read_plan, write_plan
+from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.preparation import class_indices, native_labels, prepared
 from isocenter.nets import weights
 from isocenter.nets.sliding_window import predict_labels
@@ -164,7 +165,7 @@ def train_segmenter(
     distributed.joined()
     folder = None if folder is None else Path(folder)
     found = fingerprint(images, masks, names)
-    plan = distributed.decided(lambda: _decided(plan, found, budget, folder))
+    plan = distributed.decided(lambda: kept_plan(Plan, plan, folder, lambda: make_plan(found, budget)))
     held = held_out(validation, len(images), seed, groups)
     names = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     net = _new(plan, seed)
@@ -242,17 +243,6 @@ class _Validation:
             scores = np.array(dice_by_class(prediction, truth, len(self.plan.segments) + 1))
             rows.append(float(np.nanmean(scores)) if np.isfinite(scores).any() else 1.0)
         return {"dice": float(np.mean(rows))}
-
-
-def _decided(plan: Plan | None, found: Fingerprint, budget: Budget | None, folder: Path | None) -> Plan:
-    """Return the plan that is given, stands in the folder, or follows from the fingerprint; it is kept in the folder."""
-    if plan is None and folder is not None and (folder / "plan.yaml").exists():
-        plan = read_plan(folder / "plan.yaml")
-    plan = plan or make_plan(found, budget)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_plan(plan, folder / "plan.yaml")
-    return plan
 
 
 def _recipe(plan: Plan, found: Fingerprint, mirror: Sequence[int], seed: int) -> Recipe:
