@@ -52,6 +52,7 @@ NOUNS: dict[str, Any] = {
     "points": Points(RNG.normal(size=(4, 3)), ("a", "b", "c", "d"), np.arange(4.0), "1.2", ORIGIN),
     "points_empty": Points(np.zeros((0, 3))),
     "boxes": Boxes(np.array([[[0.0, 0, 0], [1, 2, 3]]]), ("lesion",), np.array([0.5]), None, ORIGIN),
+    "oblique boxes": Boxes(np.array([[[0.0, 0, 0], [7, 7, 7]]]), corners=np.arange(24.0).reshape(1, 8, 3) % 8),
     "contours": Contours(
         "GTV", (Contour(RNG.normal(size=(5, 3))), Contour(RNG.normal(size=(2, 3)), False)), (9, 8, 7), "1.2", ORIGIN
     ),

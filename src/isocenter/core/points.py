@@ -73,7 +73,7 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Axis-aligned boxes in the world.
+    """Boxes in the world.
 
     Parameters
     ----------
@@ -81,6 +81,9 @@ class Boxes:
         Shape (n, 2, 3): the lowest and the highest corner (L, P, S) in mm.
     names, scores
         One per box, or None.
+    corners
+        Shape (n, 8, 3): every corner in mm, of boxes along the axes of an image that lies obliquely in the world (a flat one has each of
+        its four corners twice); `bounds` then are the smallest box along the world's axes around each. None where `bounds` are the boxes.
     """
 
     bounds: npt.NDArray[np.float64]
@@ -88,6 +91,7 @@ class Boxes:
     scores: npt.NDArray[np.float64] | None = None
     frame: str | None = None
     provenance: Provenance = Provenance()
+    corners: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         bounds = _locked(self.bounds, np.float64, (2, 3), "Boxes")
@@ -98,7 +102,9 @@ class Boxes:
             object.__setattr__(self, "names", tuple(self.names))
         if self.scores is not None:
             object.__setattr__(self, "scores", _locked(self.scores, np.float64, (), "Scores"))
-        for label, values in (("names", self.names), ("scores", self.scores)):
+        if self.corners is not None:
+            object.__setattr__(self, "corners", _locked(self.corners, np.float64, (8, 3), "Corners of boxes"))
+        for label, values in (("names", self.names), ("scores", self.scores), ("sets of corners", self.corners)):
             if values is not None and len(values) != len(bounds):
                 raise ParameterError(f"{len(values)} {label} for {len(bounds)} boxes: expected one each.")
 
@@ -109,7 +115,15 @@ class Boxes:
     def digest(self) -> str:
         """Digest of corners, names and scores."""
         scores = None if self.scores is None else [float(v) for v in self.scores]
-        return digest_array(self.bounds, "Boxes", None if self.names is None else list(self.names), scores, self.frame)
+        corners = () if self.corners is None else (digest_array(self.corners),)
+        return digest_array(self.bounds, "Boxes", None if self.names is None else list(self.names), scores, self.frame, *corners)
+
+    def take(self, indices: npt.ArrayLike) -> Boxes:
+        """Return the boxes at some indices."""
+        at = np.asarray(indices, np.int64)
+        names = None if self.names is None else tuple(self.names[int(k)] for k in at)
+        scores, corners = (None if v is None else v[at] for v in (self.scores, self.corners))
+        return Boxes(self.bounds[at], names, scores, self.frame, self.provenance, corners)
 
 
 @dataclass(frozen=True, eq=False)

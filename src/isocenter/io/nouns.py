@@ -146,11 +146,13 @@ def _points_in(f: Fields, s: Source, p: Provenance) -> Points:
 
 
 def _boxes_out(v: Boxes, s: Sink) -> Fields:
-    return {"bounds": s.array(v.bounds), "names": _plain(v.names), "scores": s.array(v.scores), "frame": v.frame}
+    arrays = {"bounds": s.array(v.bounds), "scores": s.array(v.scores), "corners": s.array(v.corners)}
+    return {**arrays, "names": _plain(v.names), "frame": v.frame}
 
 
 def _boxes_in(f: Fields, s: Source, p: Provenance) -> Boxes:
-    return Boxes(s.array(f["bounds"]), _tuple(f["names"]), s.array(f["scores"]), f["frame"], p)
+    corners = s.array(f.get("corners"))  # boxes that were stored before they had any lie along the world's axes
+    return Boxes(s.array(f["bounds"]), _tuple(f["names"]), s.array(f["scores"]), f["frame"], p, corners)
 
 
 def _contours_out(v: Contours, s: Sink) -> Fields:

@@ -12,6 +12,7 @@ from isocenter.core.errors import ContentError, FormatError, MissingInputError, 
 from isocenter.core.geometry import Geometry
 from isocenter.learn.data.labels import infer_task
 from isocenter.learn.data.places import read_places
+from isocenter.learn.evaluate.detection import box_iou
 from isocenter.learn.places.places import Kind, Places, boxes_of, points_of
 
 PICTURE = Geometry.pixels((20, 30))
@@ -99,7 +100,17 @@ def test_boxes_in_mm_are_refused_where_the_image_lies_obliquely(tmp_path: Path) 
         read_places(path, Geometry.regular((20, 30), 1.0, direction=direction), "boxes")
 
 
-@pytest.mark.parametrize("geometry", [PICTURE, SLICE, VOLUME], ids=["px", "slice", "volume"])
+def turned(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Geometry:
+    """Return a grid turned about all three axes of the world, one of its axes flipped."""
+    around = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
+    return Geometry.regular(shape, spacing, (30.0, -12.0, 7.0), around[:, : len(shape)] * ([1.0] * (len(shape) - 1) + [-1.0]))
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [PICTURE, SLICE, VOLUME, turned((20, 30), (0.5, 2.0)), turned((12, 20, 30), (3.0, 0.5, 2.0))],
+    ids=["px", "slice", "volume", "oblique slice", "oblique volume"],
+)
 def test_the_world_and_back(geometry: Geometry) -> None:
     n = geometry.ndim
     middle = np.array(geometry.shape) / 2.0
@@ -111,6 +122,10 @@ def test_the_world_and_back(geometry: Geometry) -> None:
     np.testing.assert_allclose(there.samples, boxes.samples, atol=1e-9)
     head, rows = boxes.rows()
     assert len(head) == len(rows[0]) == 1 + 2 * n + 6 + 1 and head[-1] == "probability"
+    # A perfect prediction overlaps the truth wholly, however the image lies.
+    np.testing.assert_allclose(box_iou(there.millimetres(), boxes.millimetres()), 1.0, atol=1e-9)
+    none = boxes.take(np.zeros(0, np.int64))
+    assert len(boxes_of(none.world(), geometry)) == 0  # type: ignore[arg-type]  # boxes stay boxes
 
 
 def test_the_written_table_is_read_back(tmp_path: Path) -> None:

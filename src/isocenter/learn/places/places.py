@@ -105,14 +105,16 @@ class Places:
     def world(self) -> Points | Boxes:
         """Return the same in the world.
 
-        A box along the axes of an image that lies obliquely in the world becomes the smallest box along the world's axes around it.
+        Boxes in an image that lies obliquely in the world keep their corners: the smallest boxes along the world's axes around them are
+        larger than they are.
         """
         frame = self.geometry.frame
         if self.kind == "points":
             return Points(self.positions, self.names, self.scores, frame)
         corners = self.geometry.to_world(_corners(self.samples, self.geometry.ndim))
         bounds = np.stack([corners.min(axis=1), corners.max(axis=1)], axis=1).reshape(-1, 2, 3)
-        return Boxes(bounds, self.names, self.scores, frame)
+        own = np.resize(corners.swapaxes(0, 1), (8, len(self), 3)).swapaxes(0, 1) if _oblique(self.geometry) else None
+        return Boxes(bounds, self.names, self.scores, frame, corners=own)
 
     def rows(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Return columns and rows of a table, as they can be read back: samples first, then mm."""
@@ -139,10 +141,15 @@ def points_of(found: Points, geometry: Geometry) -> Places:
 
 def boxes_of(found: Boxes, geometry: Geometry) -> Places:
     """Return boxes of the world as places of a grid: the sides of the grid's own box around each."""
-    low, high = found.bounds[:, 0], found.bounds[:, 1]
-    corners = geometry.to_index(_corners(np.concatenate([low, high], axis=1), 3))
+    world = _corners(found.bounds.reshape(-1, 6), 3) if found.corners is None else found.corners
+    corners = geometry.to_index(world)
     samples = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     return Places("boxes", samples, found.names or ("object",) * len(found), geometry, found.scores)
+
+
+def _oblique(geometry: Geometry) -> bool:
+    """Return whether an axis of the grid lies along none of the world's."""
+    return bool((np.abs(geometry.direction).max(axis=0) < 1.0 - 1e-12).any())
 
 
 def _corners(boxes: FloatArray, axes: int) -> FloatArray:

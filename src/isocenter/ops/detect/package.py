@@ -93,7 +93,7 @@ def _within(found: Points | Boxes, mask: np.ndarray[tuple[int, ...], np.dtype[np
         return found
     index = np.clip(np.rint(geometry.to_index(middle)).astype(int), 0, np.asarray(geometry.shape) - 1)
     kept = np.flatnonzero(mask[tuple(index.T)])
+    if isinstance(found, Boxes):
+        return found.take(kept)
     names = None if found.names is None else tuple(found.names[int(k)] for k in kept)
-    if isinstance(found, Points):
-        return Points(found.positions[kept], names, None if found.values is None else found.values[kept], found.frame)
-    return Boxes(found.bounds[kept], names, None if found.scores is None else found.scores[kept], found.frame)
+    return Points(found.positions[kept], names, None if found.values is None else found.values[kept], found.frame)
