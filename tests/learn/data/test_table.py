@@ -10,6 +10,7 @@ import pytest
 
 import isocenter as iso
 from isocenter.core.errors import FormatError, MissingInputError, SpecError
+from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.table import from_csv
 
 
@@ -121,18 +122,86 @@ def test_each_bad_row_is_one_sentence_with_its_line(folder: Any) -> None:
         ("", "expected column names"),
         ("image,image\n", "each once"),
         ("image,label\n", "no rows"),
-        ("picture,label\nx,y\n", None),
+        ("picture,label\nx,y\n", "neither a column 'image' nor one of numbers"),
+        ("picture,label,age\nimages/0.png,y,30\n", "column 'picture' names files .* expected --column 'image=picture'"),
         ("image,kind\nx,y\n", "no column 'label'"),
         ('image,label\n"x,y\n', "is broken"),
         ("image,label\nx\n", "1 cells for 2 columns"),
     ],
 )
 def test_what_is_no_table_is_refused(folder: Any, text: Any, message: Any) -> None:
-    if message is None:
-        assert from_csv(folder, table(folder, text)).samples[0].path is None
-        return
     with pytest.raises((FormatError, SpecError), match=message):
         from_csv(folder, table(folder, text))
+
+
+def labelled(folder: Path, labels: list[str], head: str = "image;label", more: str = "") -> Cohort:
+    rows = "\n".join(f"images/{k}.png;{label}{more.format(k)}" for k, label in enumerate(labels))
+    return from_csv(folder, table(folder, f"{head}\n{rows}"))
+
+
+def test_one_class_spelled_as_whole_number_and_as_decimal_is_one_class(folder: Path) -> None:
+    assert labelled(folder, ["0", "1", "1.0", "0.0", "1", "0"]).classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["yes", "no", "Yes", "no", "yes", "no"], "'Yes' and 'yes' differ in their spelling alone"),
+        (["e\u0301", "no", "\u00e9", "no", "\u00e9", "no"], "differ in their spelling alone"),
+        (["0", "1", "nan", "1", "0", "1"], "line 4: the label is 'nan', which says that there is none"),
+        (["1.5", "2.5", "3.5", "4.5", "5.5", "6.5", "NA"], "line 8: the label 'NA' is no finite number"),
+        (["1.5", "2.5", "3.5", "4.5", "5.5", "6.5", "inf"], "line 8: the label 'inf' is no finite number"),
+        (["1,200", "1,300", "2,400", "2,500", "9,950", "1,234"], "column 'label': '1,200' can be read in two ways"),
+        (["1,5", "2.5", "3,5", "4,5", "5,5", "6,5"], "can be read in two ways"),
+        ([f"masks/{k}.nii.gz" for k in range(6)], "line 2: there is no 'masks/0.nii.gz'"),
+    ],
+)  # fmt: skip
+def test_a_label_that_would_change_the_task_or_the_classes_is_refused(folder: Path, labels: list[str], message: str) -> None:
+    (folder / "images" / "6.png").write_bytes((folder / "images" / "5.png").read_bytes())
+    with pytest.raises((FormatError, SpecError), match=message):
+        labelled(folder, labels)
+
+
+def test_decimal_commas_are_numbers(folder: Path) -> None:
+    cohort = labelled(folder, ["10,28", "7,5", "12", "9,125", "11,5", "8,25"], "image;label;age", ";4{},5")
+    assert cohort.task == "regression" and "read as decimal signs" in cohort.notes[0]
+    assert cohort.labels.tolist() == [10.28, 7.5, 12.0, 9.125, 11.5, 8.25]
+    assert cohort.subgroups["age"].tolist() == [f"4{k}.5" for k in range(6)]
+    # Underscores are no separators of digits.
+    assert labelled(folder, ["1_2", "1_3", "1_4", "1_5", "1_6", "1_7"]).task == "classification"
+
+
+@pytest.mark.parametrize(
+    "head", ["Image;Label;Patient", "image;label;patient_id", "IMAGE;label;Subject ID", "image;label;PatientID"]
+)
+def test_patients_are_known_by_the_usual_names_of_their_column(folder: Path, head: str) -> None:
+    cohort = labelled(folder, ["a", "b"] * 3, head, ";p")
+    assert set(cohort.groups) == {"p"} and not cohort.subgroups
+    named = head.split(";")[2]
+    assert ([n for n in cohort.notes if named in n] == []) is (named == "Patient")
+    apart = from_csv(folder, folder.parent / "labels.csv", leave_out=[named])
+    assert len(set(apart.groups)) == 6
+
+
+def test_numbers_of_rows_are_no_feature(tmp_path: Path) -> None:
+    rows = "\n".join(f"{k},{'ab'[k % 2]},{k * 1.5}" for k in range(6))
+    cohort = from_csv(tmp_path, table(tmp_path / "x", "ID,label,thick\n" + rows))
+    assert cohort.features == ("thick",) and cohort.identifiers == tuple("012345")
+
+
+def test_paths_as_programs_write_them(folder: Path) -> None:
+    rows = "\n".join(f"{p},{'ab'[k % 2]}" for k, p in enumerate([f"{folder}/images/0.png", "images\\1.png", "./images/2.png"]))
+    cohort = from_csv(folder, table(folder, "image,label\n" + rows))
+    assert cohort.identifiers == ("images/0.png", "images/1.png", "images/2.png")
+    again = table(folder, f"image,label\n{rows}\nimages/0.png,a\n")
+    with pytest.raises(SpecError, match=r"'images/0.png' stands in line 2 already"):
+        from_csv(folder, again)
+
+
+@pytest.mark.parametrize(("event", "expected"), [("1.0", 1.0), ("0.0", 0.0), ("True", 1.0), ("false", 0.0)])
+def test_events_as_programs_write_them(tmp_path: Path, event: str, expected: float) -> None:
+    text = f"identifier,label,event,stage\na,10,1,2\nb,20,{event},3\n"
+    assert from_csv(tmp_path, table(tmp_path / "x", text)).samples[1].values["event"] == expected
 
 
 def test_absent_inputs_are_named(folder: Any) -> None:

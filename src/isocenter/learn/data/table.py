@@ -11,12 +11,17 @@ from isocenter.core.errors import FormatError, MissingInputError, SpecError
 from isocenter.core.text import plain
 from isocenter.io.rows import Row, rows_of
 from isocenter.learn.data.cohort import Cohort, Sample, Task
-from isocenter.learn.data.labels import below, infer_task, number, typed
+from isocenter.learn.data.labels import below, infer_task, missing, number, refuse_spellings, typed, with_points
 
 __all__ = ["from_csv", "from_rows", "rows_of"]
 
 #: Roles that a column can play, and the column that plays each unless another is named.
 ROLES = ("image", "label", "patient", "site", "event", "identifier")
+#: What else a column of a role is called, in small letters without spaces, dots, dashes and underscores.
+_ALSO: dict[str, tuple[str, ...]] = {
+    "patient": ("patientid", "subject", "subjectid", "participant", "participantid"),
+    "site": ("siteid", "centre", "center", "hospital", "institution"),
+}
 
 
 def from_csv(
@@ -99,8 +104,15 @@ def from_rows(
     layout = _layout(header, rows, source, columns or {}, features, leave_out)
     if not rows:
         raise FormatError(f"{source}: holds a header and no rows: expected one row a case.")
-    notes = []
+    _refuse_imageless(root, rows, layout, source)
+    notes = [
+        f"Column '{column}' is taken for the {name}."
+        for name, column in layout.role.items()
+        if column.lower() != name and name not in (columns or {})
+    ]
     label = layout.role["label"]
+    rows, pointed = _pointed(rows, [label, *layout.features, *layout.subgroups], label, source)
+    notes += pointed
     if task is None:
         task, reason = infer_task([r[label] for _, r in rows if r[label]], root, events="event" in layout.role)
         notes.append(f"{task.capitalize()}, because {reason} (column '{label}').")
@@ -118,6 +130,11 @@ def from_rows(
             problems.append(f"line {line}: {error}.")
     if problems:
         raise SpecError(problems, source)
+    if task == "classification":
+        try:
+            refuse_spellings(str(s.label) for s in samples)
+        except FormatError as error:
+            raise FormatError(f"{source}: {error}") from error
     if "patient" not in layout.role:
         samples, note = _patients(samples)
         notes.append(note)
@@ -132,7 +149,8 @@ def _layout(
     features: Sequence[str] | None,
     leave_out: Sequence[str],
 ) -> _Layout:
-    role = {name: columns.get(name, name) for name in ROLES}
+    free = [column for column in header if column not in leave_out and column not in columns.values()]
+    role = {name: columns.get(name) or _named(name, free) for name in ROLES}
     asked = [*columns.values(), *(features or ()), *leave_out]
     missing = [name for name in asked if name not in header] + [name for name in columns if name not in ROLES]
     if role["label"] not in header:
@@ -145,16 +163,82 @@ def _layout(
     role = {name: column for name, column in role.items() if column in header}
     rest = [column for column in header if column not in role.values() and column not in leave_out]
     if features is None:
-        numeric = (
-            [] if "image" in role else [c for c in rest if any(r[c] for _, r in rows) and all(_numeric(r[c]) for _, r in rows)]
-        )
+        numeric = [] if "image" in role else [c for c in rest if _numbers([r[c] for _, r in rows])]
+        own = next((c for c in numeric if _bare(c) in ("id", "caseid", "sampleid", "index")), None)
+        if own is not None and "identifier" not in role and len({r[own] for _, r in rows}) == len(rows):
+            numeric.remove(own)  # the number of a case tells nothing of it, or what it should not
+            role["identifier"] = own
+            rest.remove(own)
     else:
         numeric = list(features)
     return _Layout(role, numeric, [column for column in rest if column not in numeric])
 
 
+def _named(role: str, header: Sequence[str]) -> str:
+    """Return the column that plays a role by its name, the role itself where there is none."""
+    if role in header:
+        return role
+    wanted = (role, *_ALSO.get(role, ()))
+    found = sorted((wanted.index(_bare(column)), k, column) for k, column in enumerate(header) if _bare(column) in wanted)
+    return found[0][2] if found else role
+
+
+def _bare(column: str) -> str:
+    return "".join(c for c in column.lower() if c not in " _-.")
+
+
 def _numeric(text: str) -> bool:
-    return not text or text.lower() in ("nan", "na") or number(text) is not None
+    return missing(text) or text.lower() == "na" or number(text) is not None
+
+
+def _numbers(texts: Sequence[str]) -> bool:
+    """Return whether a column holds numbers, with points or commas."""
+    try:
+        given = with_points(texts, "")
+    except FormatError:  # said with the column's name when it is read
+        return True
+    return any(given) and all(_numeric(t) for t in given)
+
+
+def _refuse_imageless(root: Path, rows: Sequence[Row], layout: _Layout, source: str) -> None:
+    """Refuse a table that has neither images nor numbers, or names its images in a column that is not called so."""
+    if "image" in layout.role:
+        return
+    files = next((c for c in layout.subgroups if all(Path(r[c]).suffix and _stands(root, r[c]) for _, r in rows[:20])), None)
+    if files is not None:
+        raise FormatError(
+            f"{source}: column '{plain(files, 80)}' names files of the input, and no column is called 'image': expected --column "
+            f"'image={plain(files, 80)}', or --leave-out '{plain(files, 80)}' to learn from the other columns alone."
+        )
+    if not layout.features and "event" not in layout.role:
+        raise FormatError(
+            f"{source}: there is neither a column 'image' nor one of numbers: expected the path of each case's image below the input, or "
+            "features; name columns that are called otherwise."
+        )
+
+
+def _stands(root: Path, text: str) -> bool:
+    try:
+        return below(root, text).is_file()
+    except FormatError:
+        return False
+
+
+def _pointed(rows: Sequence[Row], columns: Sequence[str], label: str, source: str) -> tuple[list[Row], list[str]]:
+    """Return rows whose decimal commas are points, and a note for each column that had any."""
+    changed, notes = {}, []
+    for column in columns:
+        texts = [row[column] for _, row in rows]
+        try:
+            found = with_points(texts, f"{source}: column '{plain(column, 80)}'")
+        except FormatError:
+            if column != label:
+                continue  # shown as it is written
+            raise
+        if found != texts:
+            changed[column] = found
+            notes.append(f"Commas in the numbers of column '{column}' are read as decimal signs.")
+    return [(line, {**row, **{c: texts[k] for c, texts in changed.items()}}) for k, (line, row) in enumerate(rows)], notes
 
 
 def _sample(root: Path, row: Mapping[str, str], layout: _Layout, task: Task, fallback: str) -> Sample:
@@ -165,7 +249,7 @@ def _sample(root: Path, row: Mapping[str, str], layout: _Layout, task: Task, fal
         if not cells["image"]:
             raise FormatError("the image is empty; expected its path below the input")
         path = below(root, cells["image"])
-        identifier = cells.get("identifier") or Path(cells["image"]).as_posix()
+        identifier = cells.get("identifier") or path.relative_to(root).as_posix()
     if "patient" in cells and not cells["patient"]:
         raise FormatError("the patient is empty; expected one, as the others have theirs")
     values = {}
@@ -176,9 +260,10 @@ def _sample(root: Path, row: Mapping[str, str], layout: _Layout, task: Task, fal
         values[column] = math.nan if value is None else value
     if task == "survival":
         event = cells.get("event", "")
-        if event not in ("0", "1"):
+        happened = {"true": 1.0, "false": 0.0}.get(event.lower(), number(event))
+        if happened not in (0.0, 1.0):
             raise FormatError(f"event '{plain(event, 80)}'; expected 1 where it happened and 0 where it had not yet")
-        values["event"] = float(event)
+        values["event"] = happened
     subgroups = {column: row[column] for column in layout.subgroups if row[column]}
     label = typed(cells["label"], task, root)
     return Sample(identifier, path, label, cells.get("patient") or identifier, cells.get("site") or None, subgroups, values)
