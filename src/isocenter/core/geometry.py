@@ -203,6 +203,13 @@ class Geometry:
         return "".join(letters)
 
     @cached_property
+    def directions(self) -> str:
+        """`orientation` with a letter for every axis of the patient: before it those that the grid does not extend along (S, P, L)."""
+        own = self.orientation
+        rest = [pair[1] for pair in reversed(_LETTERS) if pair[0] not in own and pair[1] not in own]
+        return "".join(rest) + own
+
+    @cached_property
     def extent(self) -> tuple[float, ...]:
         """Size in mm along each array axis, from edge to edge (samples x spacing)."""
         return tuple(n * s for n, s in zip(self.shape, self.spacing, strict=True))

@@ -105,7 +105,9 @@ def _scores(found: Any) -> list[tuple[Any, ...]]:
 
 
 def _predictions(found: Any) -> Made:
-    """Return every held-out place of the primary, and the true ones, in samples and mm."""
+    """Return every held-out place of the primary, and the true ones, in samples of the files and in mm."""
+    from isocenter.learn.data.turned import as_stored
+
     samples, proof = found.cohort.samples, found.proof
     rows: list[tuple[Any, ...]] = []
     columns: tuple[str, ...] = ()
@@ -113,8 +115,7 @@ def _predictions(found: Any) -> Made:
         case = (samples[k].identifier, samples[k].patient, int(proof.fold[j]) + 1)
         called = {tuple(r) for r in proof.called[j].samples.tolist()}
         for what, places in (("true", found.truth[k]), ("found", proof.found[j])):
-            _, made = replace(places, scores=None).rows()
-            columns = replace(places, scores=None).rows()[0]
+            columns, made = as_stored(found.cohort, k, replace(places, scores=None)).rows()
             for i, row in enumerate(made):
                 score = None if places.scores is None else float(places.scores[i])
                 kept = "" if what == "true" else "yes" if tuple(places.samples[i].tolist()) in called else "no"

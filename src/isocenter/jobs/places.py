@@ -27,7 +27,7 @@ def _found(study: Study, pipeline: Pipeline) -> list[tuple[str, Any, Image, Any]
     rows = []
     for step in steps:
         value = study.slots.get(step.to)
-        image = study.slots.get(step.inputs[0] if step.inputs else "image")
+        image = study.slots.get(_given(pipeline, step.inputs[0] if step.inputs else "image"))
         if not isinstance(value, Points | Boxes) or not isinstance(image, Image):
             continue
         from isocenter.learn.places.places import boxes_of, points_of
@@ -36,6 +36,12 @@ def _found(study: Study, pipeline: Pipeline) -> list[tuple[str, Any, Image, Any]
         package = models.model(str(step.parameters["package"]), str(step.parameters["sha256"]))
         rows.append((step.to, places, image, package))
     return rows
+
+
+def _given(pipeline: Pipeline, slot: str) -> str:
+    """Return the slot of the image as it was given, from which the steps before the model made the one of a slot."""
+    made = next((s for s in pipeline.steps if s.to == slot), None)
+    return slot if made is None or not made.inputs else _given(pipeline, made.inputs[0])
 
 
 def _called(places: Any, package: Any) -> list[bool]:

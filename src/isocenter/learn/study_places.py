@@ -14,7 +14,7 @@ from isocenter.core.errors import ContentError, InputError, IsocenterError, Para
 from isocenter.core.image import Image
 from isocenter.core.results import Scores
 from isocenter.learn.data.cohort import Cohort
-from isocenter.learn.data.places import read_places
+from isocenter.learn.data.turned import places_in
 from isocenter.learn.evaluate.compare import Difference
 from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.leakage.report import LeakageReport
@@ -223,7 +223,7 @@ def _loaded(cohort: Cohort, say: Say | None) -> tuple[Cohort, tuple[Image, ...],
             check_alike([*images[:1], image], [sample.identifier] * (1 + bool(images)))
             if not np.isfinite(np.asarray(image.array)).all():
                 raise ContentError("it holds values that are not finite; repair it.")
-            places = read_places(str(sample.label), image.geometry, "boxes" if cohort.task == "detection" else "points")
+            places = places_in(cohort, k, image, "boxes" if cohort.task == "detection" else "points")
         except SpecError as error:
             problems += [f"{error.source}: {text}" if error.source else text for text in error.problems]
             continue

@@ -30,6 +30,7 @@ from isocenter.learn.package.networks import NetworkSegmenter  # noqa: E402  # l
 from isocenter.learn.package.reading import read_package, write_package  # noqa: E402  # likewise
 from isocenter.learn.train.plan import Plan  # noqa: E402  # likewise
 from isocenter.learn.train.segmentation import TrainedSegmenter  # noqa: E402  # likewise
+from isocenter.ops.resample.orient import Orient  # noqa: E402  # likewise
 from isocenter.pipeline.model import Pipeline, Step  # noqa: E402  # likewise
 
 UNET: dict[str, Any] = {
@@ -123,13 +124,14 @@ def test_inputs_unlike_the_training_are_warned_of(tmp_path: Path, change: Any, w
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader:UserWarning")  # MONAI tells of a decoder that is not installed
-def test_the_preprocessing_of_a_bundle_shows_the_network_what_the_package_shows_it(tmp_path: Path) -> None:
-    """MONAI reads the axes of a file x first; the exported steps turn them."""
+@pytest.mark.parametrize("code", ["SPL", "SAR", "LIP"])
+def test_the_preprocessing_of_a_bundle_shows_the_network_what_the_package_shows_it(tmp_path: Path, code: str) -> None:
+    """MONAI reads the axes of a file x first; the exported steps turn them, and volumes that are stored otherwise than the training."""
     from monai.bundle import ConfigParser
 
     made = package(tmp_path / "a.isocenter", (Step("segment.package", {}, ("image",), "predicted"),))
     export_bundle(made, tmp_path / "bundle")
-    value = volume(9)
+    value = Orient(code=code)(volume(9))
     door.write(value, tmp_path / "image.nii.gz")
     parser = ConfigParser()
     parser.read_config(str(tmp_path / "bundle" / "configs" / "inference.json"))
@@ -138,7 +140,9 @@ def test_the_preprocessing_of_a_bundle_shows_the_network_what_the_package_shows_
     network, inferer = parser.get_parsed_content("network"), parser.get_parsed_content("inferer")
     with torch.no_grad():
         called = inferer(torch.as_tensor(np.asarray(seen))[None].float(), network).argmax(1)[0].numpy()
-    found = made.predict(value)
+    there = made.predict(value)
+    assert isinstance(there, LabelMap) and there.geometry == value.geometry
+    found = Orient()(there)
     assert isinstance(found, LabelMap) and called.shape == found.array.shape
     assert 0.02 < called.mean() < 0.98
     # The windows of both lie otherwise: samples where two windows disagree may be called otherwise.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from isocenter.core.labels import LabelMap, MaskStack
 
 __all__ = ["TASKS", "Cohort", "Sample", "Task"]
+
+Value = TypeVar("Value", bound="Image | LabelMap | MaskStack")
 
 Task = Literal["classification", "regression", "segmentation", "detection", "landmarks", "survival"]
 TASKS: tuple[str, ...] = get_args(Task)
@@ -87,6 +89,8 @@ class Cohort:
         What was assumed when it was read, one sentence each.
     segments
         Value -> name of what masks show, where the data set says so; else the masks' own names hold.
+    directions
+        What the axes of every image and mask are turned to when it is read (`Geometry.directions`); None leaves them as they are stored.
 
     Raises
     ------
@@ -100,6 +104,7 @@ class Cohort:
     root: Path | None = None
     notes: tuple[str, ...] = ()
     segments: Mapping[int, str] = field(default_factory=dict)
+    directions: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", tuple(self.samples))
@@ -188,7 +193,7 @@ class Cohort:
 
     def take(self, indices: Iterable[int]) -> Cohort:
         """Return the cohort of the samples at `indices`, in that order."""
-        return Cohort(tuple(self.samples[int(i)] for i in indices), self.task, self.name, self.root, self.notes, self.segments)
+        return replace(self, samples=tuple(self.samples[int(i)] for i in indices))
 
     def image(self, index: int) -> Image:
         """Read the image of one sample.
@@ -202,7 +207,16 @@ class Cohort:
         """
         from isocenter.io import door
 
-        return door.read(self.file(index))
+        return self._turned(door.read(self.file(index)))
+
+    def _turned(self, value: Value) -> Value:
+        """Return an image or labels with their axes in the order of the cohort."""
+        code, grid = self.directions, value.geometry
+        if code is None or grid.unit != "mm" or grid.ndim < 2 or grid.directions == code:
+            return value
+        from isocenter.ops.resample.orient import Orient
+
+        return cast("Value", Orient(code=code)(cast("Image", value)))
 
     def file(self, index: int) -> Path:
         """Return the path of one sample's image.
@@ -237,7 +251,7 @@ class Cohort:
         path, label = self.file(index), self.samples[index].label
         if not isinstance(label, Path):
             raise ContentError(f"Sample '{self.samples[index].identifier}': its label is no file of a mask; expected one.")
-        found = door.read_labels(label, path)
+        found = self._turned(door.read_labels(label, path))
         if not self.segments:
             return found
         named = (Segment(s.value, self.segments[s.value]) if s.value in self.segments else s for s in found.segments)

@@ -17,6 +17,7 @@ from isocenter.learn.data.dicom import from_dicom
 from isocenter.learn.data.folders import from_folders
 from isocenter.learn.data.nnunet import from_nnunet
 from isocenter.learn.data.table import from_csv
+from isocenter.learn.data.turned import alike
 
 __all__ = ["from_layout"]
 
@@ -38,7 +39,8 @@ def from_layout(
 
     A folder with a ``labels.csv`` means that table. Else it is read as, in this order: nnU-Net's, MONAI's or the Decathlon's data set (``dataset.json``; masks), a BIDS data set (masks
     among its derivatives), DICOM images with the SEG or RTSTRUCT objects that refer to them, or a sub-folder for each class. Of a BIDS data
-    set ``participants.tsv`` is a table too: its column ``label``, or the one that `columns` names so.
+    set ``participants.tsv`` is a table too: its column ``label``, or the one that `columns` names so. Images whose files store the patient's
+    axes in another order than most are turned to theirs when they are read (`turned.alike`).
 
     Parameters
     ----------
@@ -64,12 +66,24 @@ def from_layout(
     InputError
         As of the reader that is chosen.
     """
+    return alike(_found(root, labels, columns or {}, features, leave_out, task, name))
+
+
+def _found(
+    root: str | Path | None,
+    labels: str | Path,
+    columns: Mapping[str, str],
+    features: Sequence[str] | None,
+    leave_out: Sequence[str],
+    task: Task | None,
+    name: str | None,
+) -> Cohort:
     source = Path(labels)
     if (source / TABLE).is_file():
         source = source / TABLE
     base = source.parent if root is None else Path(root)
     if source.is_file() and source.name == "participants.tsv" and _is_bids(source.parent):
-        return _participants(source, dict(columns or {}), leave_out, task, name)
+        return _participants(source, dict(columns), leave_out, task, name)
     if source.is_file():
         return from_csv(base, source, columns=columns, features=features, leave_out=leave_out, task=task, name=name)
     if not source.is_dir():

@@ -223,11 +223,16 @@ def _inference(package: Package) -> dict[str, Any]:
         # MONAI stores the axes of a file in the opposite order, x first: spacing is given so, and the axes are turned.
         turned = list(plan.spacing or ())[::-1]
         spacing = [] if plan.spacing is None else [{"_target_": "Spacingd", "keys": "image", "pixdim": turned}]
+        spacing = [*_oriented(package), *spacing]
         spacing.append(_turned(len(shape)))
     else:
         values = [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
         inferer = {"_target_": "SimpleInferer"}
-        spacing = [_turned(len(shape)), {"_target_": "Resized", "keys": "image", "spatial_size": list(shape[1:])}]
+        spacing = [
+            *_oriented(package),
+            _turned(len(shape)),
+            {"_target_": "Resized", "keys": "image", "spatial_size": list(shape[1:])},
+        ]
     return {
         "imports": ["$import torch"],
         "bundle_root": ".",
@@ -246,6 +251,20 @@ def _inference(package: Package) -> dict[str, Any]:
         },
         "inferer": inferer,
     }
+
+
+def _oriented(package: Package) -> list[dict[str, Any]]:
+    """Return the step that turns a volume as those of the training lay; MONAI names the axes in the opposite order too."""
+    codes = package.fingerprint.get("directions") or []
+    volumes = all("z" in dims.split() for dims in package.fingerprint.get("dims") or [""])
+    if len(codes) != 1 or not volumes:
+        return []
+    letters = [
+        ["L", "R"],
+        ["P", "A"],
+        ["I", "S"],
+    ]  # MONAI's own default, which differs from version to version where it is not said
+    return [{"_target_": "Orientationd", "keys": "image", "axcodes": codes[0][::-1], "labels": letters}]
 
 
 def _turned(axes: int) -> dict[str, Any]:

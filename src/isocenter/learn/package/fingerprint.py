@@ -60,13 +60,14 @@ def fingerprint_of(
     """
     found: dict[str, Any] = {"cases": len(facts)}
     if facts:
-        for key in ("modality", "quantity", "unit"):
+        for key in ("modality", "quantity", "unit", "directions"):
             found[key] = sorted({str(f[key]) for f in facts if f[key] is not None})
         found["dims"] = sorted({" ".join(f["dims"]) for f in facts})
         found["channels"] = sorted({int(f["channels"]) for f in facts})
         usual = [f for f in facts if len(f["size"]) == len(facts[0]["size"])]
         for key in ("spacing", "size", "quantiles"):
             rows = np.array([f[key] for f in usual], np.float64)
+        "directions": image.geometry.directions if image.geometry.unit == "mm" and image.geometry.ndim > 1 else None,
             found[key] = {
                 "low": rows.min(axis=0).tolist(), "middle": np.median(rows, axis=0).tolist(), "high": rows.max(axis=0).tolist(),
             }  # fmt: skip
@@ -87,7 +88,7 @@ def unlike_image(known: Mapping[str, Any], image: Image) -> list[str]:
     """Return a sentence for each way in which an image is unlike those of the training."""
     facts = image_facts(image)
     found = []
-    for key, words in (("modality", "modality"), ("quantity", "values"), ("unit", "unit of its grid")):
+    for key, words in (("modality", "modality"), ("quantity", "values"), ("unit", "unit of its grid"), ("directions", "order of axes")):
         seen = known.get(key) or []
         if seen and facts[key] is not None and str(facts[key]) not in seen:
             found.append(f"Its {words}, {facts[key]}, is none of those of the training ({', '.join(seen)}).")
@@ -150,7 +151,7 @@ def unlike_row(known: Mapping[str, Any], row: npt.ArrayLike) -> list[str]:
 
 def check_fingerprint(known: Mapping[str, Any]) -> None:
     """Raise ValueError unless a fingerprint that was read says what `fingerprint_of` says, so that nothing fails later."""
-    for key in ("modality", "quantity", "unit", "dims"):
+    for key in ("modality", "quantity", "unit", "directions", "dims"):
         if not all(isinstance(v, str) for v in _listed(known.get(key, []), key)):
             raise ValueError(f"fingerprint: '{key}' is no list of text")
     if not all(isinstance(v, int) for v in _listed(known.get("channels", []), "channels")):

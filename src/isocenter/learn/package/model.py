@@ -20,6 +20,7 @@ from isocenter.learn.package import selftest
 from isocenter.learn.package.fingerprint import unlike_image, unlike_row
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.places.places import Places
+from isocenter.ops.resample.orient import Orient
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.plan import plan
 from isocenter.pipeline.run import execute
@@ -117,7 +118,14 @@ class Package:
 
     def prepared(self, image: Image) -> Image:
         """Return what the steps before the model make of an image."""
-        return self._done(self._parts()[0], image)
+        return self.turned(self._done(self._parts()[0], image))
+
+    def turned(self, image: Image) -> Image:
+        """Return an image with its axes in the order that those of the training had, where they had one: samples alone tell no left."""
+        known, grid = self.fingerprint.get("directions") or [], image.geometry
+        if len(known) != 1 or grid.unit != "mm" or grid.ndim < 2 or grid.directions == known[0]:
+            return image
+        return Orient(code=known[0])(image)
 
     def check(self, value: Image | Row) -> list[str]:
         """Return a sentence for each way in which a case is unlike those of the training; none where it is like them."""
@@ -128,6 +136,7 @@ class Package:
     def warnings(self, value: Image | Row) -> list[str]:
         """Return the same of a case as the model itself gets it."""
         if isinstance(value, Image):
+            value = self.turned(value)
             found = unlike_image(self.fingerprint, value)
             if not isinstance(self.model, TableModel):
                 return found
@@ -147,13 +156,17 @@ class Package:
         if not isinstance(value, Image):
             raise ContentError(f"Model '{self.manifest['name']}' takes images: expected one, not a row of features.")
         self.refuse_axes(value)
+        seen = self.turned(value)
         if self.manifest["task"] == "segmentation":
-            labels: LabelMap = self.model.trained.predict(value)
-            return labels
+            labels: LabelMap = self.model.trained.predict(seen)
+            if seen is value:
+                return labels
+            back = Orient(code=value.geometry.directions)(labels).array
+            return LabelMap(back, labels.dims, value.geometry, labels.segments, provenance=labels.provenance)
         if self.manifest["task"] in ("detection", "landmarks"):
-            places: Places = self.model.predict(value)
+            places: Places = self.model.predict(seen)
             return places.world()
-        said: Prediction = self.model.predict(value, str(self.manifest["unit"]))
+        said: Prediction = self.model.predict(seen, str(self.manifest["unit"]))
         return said
 
     def refuse_axes(self, image: Image) -> None:
@@ -193,7 +206,7 @@ class Package:
                 )
             from isocenter.learn.represent import represent
 
-            found = represent(value)
+            found = represent(self.turned(value))
             if tuple(found.names) != tuple(names):
                 raise ContentError(
                     f"An image of axes {value.dims} gives other features ({len(found.names)}) than those model '{self.manifest['name']}' "

@@ -75,8 +75,16 @@ def made_up_image(known: Mapping[str, Any], seed: int = 0) -> Image:
         array = array[None]
     unit = known["unit"][0]
     geometry = Geometry.pixels(shape) if unit == "px" else Geometry.regular(shape, known["spacing"]["middle"])
+    if unit == "mm" and known.get("directions"):  # samples keep their order: the axes alone are named as those of the training
+        geometry = Geometry.regular(shape, known["spacing"]["middle"], direction=_towards(known["directions"][0][-ndim:]))
     modality, quantity = (next(iter(known[key]), None) for key in ("modality", "quantity"))
     return Image(array, dims, geometry, modality=modality, quantity=quantity)
+
+
+def _towards(letters: str) -> npt.NDArray[np.float64]:
+    """Return unit vectors (L, P, S) as columns, one for each letter of an orientation."""
+    signs = [[(letter == up) - (letter == down) for letter in letters] for down, up in ("RL", "AP", "IS")]
+    return np.array(signs, np.float64)
 
 
 def _shapes(shape: list[int], generator: np.random.Generator) -> npt.NDArray[np.float64]:

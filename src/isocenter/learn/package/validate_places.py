@@ -11,7 +11,7 @@ from isocenter.core.image import Image
 from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Scores
 from isocenter.learn.data.cohort import Cohort
-from isocenter.learn.data.places import read_places
+from isocenter.learn.data.turned import places_in
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate import Compared, compared, judge_cases, refuse_training
 from isocenter.learn.places.places import Places, boxes_of, points_of
@@ -103,7 +103,7 @@ def _judged(package: Package, cohort: Cohort, k: int) -> PlacedCase:
         raise ContentError("it has no table of places: expected one, to judge by.")
     image = cohort.image(k)
     kind = "boxes" if package.manifest["task"] == "detection" else "points"
-    truth = read_places(sample.label, image.geometry, "boxes" if kind == "boxes" else "points")
+    truth = places_in(cohort, k, image, "boxes" if kind == "boxes" else "points")
     value = package.predict(image)
     if isinstance(value, Points):
         found = points_of(value, image.geometry)

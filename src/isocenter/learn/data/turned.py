@@ -1,0 +1,112 @@
+"""One order of axes for all images of a cohort: files store the same anatomy in many, and a model sees only what is stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from isocenter.core.errors import IsocenterError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
+from isocenter.core.points import Points
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.places import read_places
+from isocenter.learn.places.places import Kind, Places, boxes_of, points_of
+
+__all__ = ["alike", "as_stored", "on_grid", "places_in", "stored_grid"]
+
+
+def alike(cohort: Cohort) -> Cohort:
+    """Return a cohort whose images are all turned to the order of axes that most of its files have.
+
+    Nothing is interpolated. Pictures without a pixel size, whose axes have no direction in a patient, stay as they are.
+
+    Parameters
+    ----------
+    cohort
+        With images or without.
+    """
+    codes: Counter[str] = Counter()
+    for k in range(len(cohort)):
+        grid = stored_grid(cohort, k)
+        if grid is not None and grid.unit == "mm" and grid.ndim > 1:
+            codes[grid.directions] += 1
+    if not codes:
+        return cohort
+    usual = min(codes, key=lambda code: (-codes[code], code))
+    if len(codes) == 1:
+        return replace(cohort, directions=usual)
+    others = ", ".join(f"{code} ({n})" for code, n in sorted(codes.items()) if code != usual)
+    note = (
+        f"{sum(codes.values()) - codes[usual]} of {len(cohort)} images are stored in another order of axes, {others}, than most "
+        f"({usual}); they are turned to it, without interpolation."
+    )
+    return replace(cohort, directions=usual, notes=(*cohort.notes, note))
+
+
+def stored_grid(cohort: Cohort, k: int) -> Geometry | None:
+    """Return the grid of an image as its file has it; None where there is none, or it cannot be read.
+
+    Parameters
+    ----------
+    cohort, k
+        The case.
+    """
+    from isocenter.io import door
+
+    path = cohort.samples[k].path
+    if path is None:
+        return None
+    try:
+        items = [item for item in door.inspect(path).items if item.kind == "image"]
+    except (IsocenterError, OSError):  # what cannot be read is said when it is read
+        return None
+    return items[0].spec.geometry if items else None
+
+
+def places_in(cohort: Cohort, k: int, image: Image, kind: Kind) -> Places:
+    """Return the true places of a case on the grid of its image, whose table speaks of the samples of the file.
+
+    Parameters
+    ----------
+    cohort, k
+        The case; its label is the path of a table.
+    image
+        As `cohort.image` gives it.
+    kind
+        What they are.
+    """
+    stored = None if cohort.directions is None else stored_grid(cohort, k)
+    if stored is None or stored == image.geometry:
+        return read_places(str(cohort.samples[k].label), image.geometry, kind)
+    return on_grid(read_places(str(cohort.samples[k].label), stored, kind), image.geometry)
+
+
+def as_stored(cohort: Cohort, k: int, found: Places) -> Places:
+    """Return places of a case in the samples of its file, which are those of its image unless that was turned.
+
+    Parameters
+    ----------
+    cohort, k
+        The case.
+    found
+        On the grid of its image.
+    """
+    stored = None if cohort.directions is None else stored_grid(cohort, k)
+    return found if stored is None else on_grid(found, stored)
+
+
+def on_grid(found: Places, geometry: Geometry) -> Places:
+    """Return places on another grid of the same world.
+
+    Parameters
+    ----------
+    found
+        The places.
+    geometry
+        The grid.
+    """
+    if found.geometry == geometry:
+        return found
+    world = found.world()
+    return points_of(world, geometry) if isinstance(world, Points) else boxes_of(world, geometry)
