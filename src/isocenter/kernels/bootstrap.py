@@ -149,7 +149,9 @@ def auc_interval(auc: float, positives: int, negatives: int, level: float = 0.95
     return low, high
 
 
-def widened(value: float, interval: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+def widened(
+    value: float, interval: tuple[float, float] | None, factor: float, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float] | None:
     """Return an interval whose distances to the value are multiplied: for scores of a cross-validation.
 
     Resampling the tested cases does not vary the models, whose training sets overlap: intervals from it alone are too narrow.
@@ -162,6 +164,8 @@ def widened(value: float, interval: tuple[float, float] | None, factor: float) -
         Of it.
     factor
         1 or more.
+    bounds
+        What the score can be: the interval ends there.
 
     References
     ----------
@@ -171,4 +175,7 @@ def widened(value: float, interval: tuple[float, float] | None, factor: float) -
     if interval is None or not np.isfinite(value) or factor == 1.0:
         return interval
     low, high = interval
-    return value - factor * max(value - low, 0.0), value + factor * max(high - value, 0.0)
+    return (
+        float(max(value - factor * max(value - low, 0.0), bounds[0])),
+        float(min(value + factor * max(high - value, 0.0), bounds[1])),
+    )

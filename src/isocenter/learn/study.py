@@ -384,4 +384,4 @@ def _difference(table: Table, first: Proof, second: Proof) -> Difference:
         each = [auc_roc(inside.target == c, predicted[k][:, c], w, strata=first.fold) for c in range(len(table.classes))]
         return np.asarray(np.mean(each, axis=0))
 
-    return compare_paired("AUC", area, inside.groups, widen=widen)
+    return compare_paired("AUC", area, inside.groups, widen=widen, most=1.0)

@@ -187,7 +187,7 @@ def study_masks(cohort: Cohort, options: MaskOptions | None = None, say: Say | N
         splits,
         sites,
         report,
-        segmentation_size(np.unique(groups).size, float(proofs["pixels"].dice.std(ddof=1))),
+        segmentation_size(np.unique(groups).size, float(chosen.dice.std(ddof=1))),
         proofs,
         primary,
         {n: _difference(cases, chosen, p) for n, p in proofs.items() if n != primary},
@@ -280,7 +280,7 @@ def _difference(cases: MaskCases, first: MaskProof, second: MaskProof) -> Differ
     dice = np.stack([first.dice, second.dice])
     widen = widening(np.unique(first.fold).size)
     groups = cases.cohort.groups[first.tested]
-    return compare_paired("mean Dice", lambda w, k: (w @ dice[k]) / w.sum(axis=1), groups, widen=widen)
+    return compare_paired("mean Dice", lambda w, k: (w @ dice[k]) / w.sum(axis=1), groups, widen=widen, most=1.0)
 
 
 def _subgroups(cases: MaskCases, proof: MaskProof, options: MaskOptions) -> tuple[Subgroup, ...]:

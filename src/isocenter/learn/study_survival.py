@@ -299,7 +299,7 @@ def _difference(proofs: Mapping[str, SurvivalProof], other: str, time: FloatArra
     k = first.tested
     scores = [pair_score(time[k], event[k], p.risk, p.fold) for p in (first, second)]
     return compare_paired(
-        "C-index", lambda w, m: scores[m](w), table.groups[k], widen=widening(np.unique(first.fold).size), draws=1000
+        "C-index", lambda w, m: scores[m](w), table.groups[k], widen=widening(np.unique(first.fold).size), draws=1000, most=1.0
     )
 
 

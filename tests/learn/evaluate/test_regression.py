@@ -59,3 +59,16 @@ def test_what_cannot_be_compared_is_refused() -> None:
         evaluate_regression([1.0, np.nan], [1.0, 2.0])
     with pytest.raises(ContentError):
         tolerance_interval([1.0])
+
+
+def test_intervals_end_where_the_score_does_and_offsets_leave_digits() -> None:
+    generator = np.random.default_rng(4)
+    y = generator.normal(0.0, 1.0, 14)
+    p = y + np.append(generator.normal(0.0, 0.05, 13), 1.5)
+    scores = evaluate_regression(y, p, widen=6.0)
+    assert scores["mae"].interval is not None and scores["mae"].interval[0] == 0.0
+    assert scores["r2"].interval is not None and scores["r2"].interval[1] == 1.0
+    assert scores["bias"].interval is not None and scores["bias"].interval[0] < 0.0
+    far = evaluate_regression(y + 2e7, p + 2e7, widen=6.0)
+    for name in ("r2", "correlation", "mae", "bias"):
+        assert far[name].value == pytest.approx(scores[name].value, abs=1e-5), name

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import ContentError
+from isocenter.learn.evaluate.compare import compare_paired
 from isocenter.learn.evaluate.survival import auc_at, concordance, evaluate_survival, fit_cox, kaplan_meier, log_rank
+from isocenter.learn.evaluate.survival_scores import judge_survival, pair_score
 
 #: Freireich et al., Blood 21 (1963) 699-716: weeks of remission; treated (some censored) and placebo (all relapsed).
 TREATED = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
@@ -94,3 +96,15 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         kaplan_meier([-1.0], [1])
     with pytest.raises(ContentError, match="separates"):
         fit_cox([1, 2, 3, 4], [1, 1, 0, 0], [[1.0], [1.0], [0.0], [0.0]])
+
+
+def test_intervals_of_a_cross_validation_end_at_one() -> None:
+    generator = np.random.default_rng(3)
+    risk = generator.normal(size=20)
+    time = np.exp(-risk + generator.normal(0.0, 0.4, 20))
+    scores = judge_survival(time, np.ones(20), risk, np.arange(20), np.zeros(20), [float(np.median(time))], widen=6.0)
+    for name, score in scores.items():
+        assert score.interval is None or (0.0 <= score.interval[0] and score.interval[1] == 1.0), name
+    pair = [pair_score(time, np.ones(20), r, np.zeros(20)) for r in (risk, -risk)]
+    found = compare_paired("C-index", lambda w, k: pair[k](w), np.arange(20), widen=6.0, most=1.0)
+    assert found.interval is not None and found.interval[1] == 1.0

@@ -102,6 +102,7 @@ def compare_paired(
     draws: int = 2000,
     seed: int = 0,
     widen: float = 1.0,
+    most: float = np.inf,
 ) -> Difference:
     """Compare two models in any score by a bootstrap that draws the same patients for both.
 
@@ -117,6 +118,8 @@ def compare_paired(
         Resamples and their choice.
     widen
         Factor on the spread, above 1 for predictions of a cross-validation (see `kernels.bootstrap.widened`).
+    most
+        The largest difference that there can be: 1 for a share or an area.
 
     References
     ----------
@@ -128,7 +131,7 @@ def compare_paired(
     one = np.ones((1, unit.size))
     first, second = float(score(one, 0)[0]), float(score(one, 1)[0])
     rows = np.concatenate([score(w, 0) - score(w, 1) for w in group_weights(unit, draws, seed)])
-    rows = (first - second) + widen * (rows - (first - second))
+    rows = np.clip((first - second) + widen * (rows - (first - second)), -most, most)
     sound = rows[np.isfinite(rows)]
     p = min(1.0, 2.0 * min((np.sum(sound <= 0) + 1) / (sound.size + 1), (np.sum(sound >= 0) + 1) / (sound.size + 1)))
     interval = percentile_interval(rows)

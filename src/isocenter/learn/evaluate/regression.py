@@ -16,6 +16,10 @@ __all__ = ["BlandAltman", "bland_altman", "evaluate_regression", "tolerance_inte
 
 FloatArray = npt.NDArray[np.float64]
 
+#: What a score can be, where it is no error of 0 or more.
+_BOUNDS = {"r2": (-np.inf, 1.0), "correlation": (-1.0, 1.0), "bias": (-np.inf, np.inf)}
+_ERROR = (0.0, np.inf)
+
 
 @dataclass(frozen=True)
 class BlandAltman:
@@ -149,12 +153,14 @@ def evaluate_regression(
     Returns
     -------
     Scores
-        mae, median_ae, rmse, r2 (against the mean of these cases: negative when worse than it), correlation, bias, and
+        mae, rmse, r2 (against the mean of these cases: negative when worse than it), correlation, bias, and
         mae_of_median: what guessing the median of these very cases would reach.
     """
     y, p = _pair(truth, predicted, 2)
     unit_of = np.arange(y.size) if groups is None else np.asarray(groups).ravel()
     guess = np.abs(y - np.median(y))
+    middle = y.mean()  # spreads are taken about it: squares of years or of identifiers would leave no digits for them
+    y, p = y - middle, p - middle
 
     def compute(w: FloatArray) -> dict[str, FloatArray]:
         total = w.sum(axis=1)
@@ -186,5 +192,5 @@ def evaluate_regression(
     scores = {}
     for name, value in whole.items():
         interval = percentile_interval(np.concatenate(rows[name])) if rows[name] else None
-        scores[name] = Score(value, units.get(name, unit), widened(value, interval, widen), y.size)
+        scores[name] = Score(value, units.get(name, unit), widened(value, interval, widen, _BOUNDS.get(name, _ERROR)), y.size)
     return Scores(scores)

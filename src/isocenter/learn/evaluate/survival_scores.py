@@ -139,6 +139,6 @@ def judge_survival(
     for name, score in known.items():
         value = float(score(one)[0])
         interval = percentile_interval(np.concatenate([score(w) for w in several])) if several else None
-        found[name] = Score(value, "1", widened(value, interval, widen), int(e.size))
+        found[name] = Score(value, "1", widened(value, interval, widen, (0.0, 1.0)), int(e.size))
     found["events"] = Score(float(e.sum()), "1", None, int(e.size))
     return Scores(found)

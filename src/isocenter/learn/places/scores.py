@@ -189,7 +189,7 @@ def difference(
         name = "mean error (reduction)"
         return compare_paired(name, lambda w, k: -(w @ error[k]) / w.sum(axis=1), owner, widen=widen)
     judge = [weighted_cpm([judged_findings(f, t, "") for f, t in zip(p.found, true, strict=True)]) for p in (first, second)]
-    return compare_paired("mean sensitivity", lambda w, k: judge[k](w), owner, draws=500, widen=widen)
+    return compare_paired("mean sensitivity", lambda w, k: judge[k](w), owner, draws=500, widen=widen, most=1.0)
 
 
 def curve_of(
