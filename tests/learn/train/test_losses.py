@@ -78,3 +78,17 @@ def test_deep_supervision_halves_the_weight_of_each_level() -> None:
     found = loss([torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 2, 2)], truth)
     assert float(found) == pytest.approx((8 + 4 / 2 + 2 / 4) / 1.75 + 0.5)
     assert not math.isnan(float(found))
+
+
+def test_dice_of_each_patch_counts_a_small_object_as_much_as_a_large_one() -> None:
+    truth = torch.zeros(2, 32, 32, dtype=torch.uint8)
+    truth[0, 2:30, 2:30] = 1
+    truth[1, 4:9, 4:9] = 1
+    missed = sure(truth, 2)
+    missed[1] = sure(torch.zeros(1, 32, 32, dtype=torch.uint8), 2)[0]
+    together = float(DiceCrossEntropy(cross_entropy=0.0)(missed, truth))
+    apart = float(DiceCrossEntropy(cross_entropy=0.0, each=True)(missed, truth))
+    assert together < 0.03 and apart == pytest.approx(0.5 * (1 - 50 / (25 + 50)), abs=0.01)
+    empty = torch.zeros(2, 32, 32, dtype=torch.uint8)
+    assert float(DiceCrossEntropy(each=True)(sure(empty, 2), empty)) < 1e-4, "silence is right where there is nothing"
+    assert float(DiceCrossEntropy(cross_entropy=0.0, each=True)(sure(1 - empty, 2), empty)) > 0.9

@@ -18,6 +18,7 @@ from isocenter.core.errors import ContentError, ParameterError, StepError
 from isocenter.io.atomic import write_bytes
 from isocenter.learn.train import checkpoint, distributed
 from isocenter.learn.train.history import EpochRow, History
+from isocenter.learn.train.muon import Muon
 from isocenter.learn.train.schedule import learning_rate
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.shared_norm import with_shared_norm
@@ -279,8 +280,10 @@ class _Run:
         write_bytes(self.folder / "curves.html", training_page({"": self.history.columns()}, done=self.finished))
 
 
-def _optimizer(net: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+def _optimizer(net: nn.Module, settings: FitSettings) -> torch.optim.Optimizer | Muon:
     """Return the optimizer; what normalises or shifts is not decayed."""
+    if settings.optimizer == "muon":
+        return Muon(net, settings.learning_rate, weight_decay=settings.weight_decay)
     decayed = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
     free = [p for p in net.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]

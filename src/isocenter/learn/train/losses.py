@@ -22,8 +22,11 @@ __all__ = ["DeepSupervision", "DiceCrossEntropy", "FocalLoss", "soft_dice"]
 #: Label that takes no part in any loss (outside a scribble, beyond the image).
 IGNORE = 255
 
+#: Samples that the Dice coefficient of a single patch is smoothed by.
+SMOOTH = 50.0
 
-def soft_dice(probabilities: Tensor, truth: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+
+def soft_dice(probabilities: Tensor, truth: Tensor, keep: Tensor | None = None, each: bool = False) -> tuple[Tensor, Tensor]:
     """Return the soft Dice coefficient of every class over the whole batch (of all processes), and which classes count.
 
     A class that is neither in the truth nor predicted anywhere (mean probability below 1/1000) does not count: its coefficient is
@@ -37,15 +40,22 @@ def soft_dice(probabilities: Tensor, truth: Tensor, keep: Tensor | None = None) 
         Class of every sample, shape (batch, *spatial).
     keep
         Shape (batch, *spatial): samples that take part. Default: all.
+    each
+        Take every patch by itself, as a score of single cases does: one with a few samples of a class then counts as much as one that
+        is full of it. The coefficients have shape (batch, classes), and `SMOOTH` samples are added to both sides of the fraction, so
+        that an empty patch asks for nothing but silence.
     """
     classes = probabilities.shape[1]
-    axes = [0, *range(2, probabilities.ndim)]
+    axes = list(range(2, probabilities.ndim))
     hot = torch.zeros_like(probabilities).scatter_(1, truth.clamp(max=classes - 1).unsqueeze(1), 1.0)
     if keep is not None:
         hot = hot * keep.unsqueeze(1)
         probabilities = probabilities * keep.unsqueeze(1)
     both = (probabilities * hot).sum(axes)
     predicted, true = probabilities.sum(axes), hot.sum(axes)
+    if each:
+        return (2.0 * both + SMOOTH) / (predicted + true + SMOOTH), torch.ones_like(true, dtype=torch.bool)
+    both, predicted, true = both.sum(0), predicted.sum(0), true.sum(0)
     samples = probabilities[:, 0].numel()
     if distributed.world() > 1:
         sums = distributed.summed(torch.stack([both, predicted, true]))
@@ -65,14 +75,21 @@ class DiceCrossEntropy(nn.Module):
         How much each part counts.
     ignore
         Label of samples that take no part.
+    each
+        Dice of every patch by itself instead of over the batch; see `soft_dice`.
     """
 
     def __init__(
-        self, weights: Sequence[float] | None = None, dice: float = 1.0, cross_entropy: float = 1.0, ignore: int = IGNORE
+        self,
+        weights: Sequence[float] | None = None,
+        dice: float = 1.0,
+        cross_entropy: float = 1.0,
+        ignore: int = IGNORE,
+        each: bool = False,
     ) -> None:
         super().__init__()
         self.register_buffer("weights", None if weights is None else torch.tensor(list(weights), dtype=torch.float32))
-        self.dice, self.cross_entropy, self.ignore = dice, cross_entropy, ignore
+        self.dice, self.cross_entropy, self.ignore, self.each = dice, cross_entropy, ignore, each
 
     def forward(self, logits: Tensor, truth: Tensor) -> Tensor:
         """Return the loss of logits (batch, classes, *spatial) against labels (batch, *spatial)."""
@@ -84,9 +101,9 @@ class DiceCrossEntropy(nn.Module):
                 logits, truth, weight=self.weights, ignore_index=self.ignore
             )
         if self.dice:
-            coefficients, counted = soft_dice(logits.softmax(1), truth, None if bool(keep.all()) else keep)
+            coefficients, counted = soft_dice(logits.softmax(1), truth, None if bool(keep.all()) else keep, self.each)
             counted = counted.clone()
-            counted[0] = False
+            counted[..., 0] = False
             if bool(counted.any()):
                 total = total + self.dice * (1.0 - coefficients[counted].mean())
         return total

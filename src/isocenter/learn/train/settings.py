@@ -21,9 +21,10 @@ class FitSettings:
     learning_rate
         The largest step size.
     optimizer
-        ``adamw``, or ``sgd`` (momentum 0.99 with Nesterov's correction, as nnU-Net).
+        ``adamw``, ``sgd`` (momentum 0.99 with Nesterov's correction, as nnU-Net), or ``muon`` (`isocenter.learn.train.muon`: more
+        gained a step, and a dearer step; the same learning rates as AdamW).
     weight_decay
-        Decay of the weights (AdamW) or L2 penalty (SGD).
+        Decay of the weights (AdamW, Muon) or L2 penalty (SGD).
     schedule
         How the learning rate goes down, step by step: ``cosine``, ``poly`` (power 0.9), ``constant``.
     warmup
@@ -51,7 +52,7 @@ class FitSettings:
 
     epochs: int = 50
     learning_rate: float = 1e-3
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "muon"] = "adamw"
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     warmup: int = 0
@@ -69,7 +70,7 @@ class FitSettings:
         checks = (
             ("epochs", self.epochs >= 1, "1 or more"),
             ("learning_rate", self.learning_rate > 0, "more than 0"),
-            ("optimizer", self.optimizer in ("adamw", "sgd"), "adamw or sgd"),
+            ("optimizer", self.optimizer in ("adamw", "sgd", "muon"), "adamw, sgd or muon"),
             ("schedule", self.schedule in ("cosine", "poly", "constant"), "cosine, poly or constant"),
             ("warmup", self.warmup >= 0, "0 or more steps"),
             ("clip", self.clip >= 0, "0 (none) or more"),
