@@ -40,6 +40,7 @@ def image_facts(image: Image) -> dict[str, Any]:
         "dims": list(image.dims),
         "channels": image.shape[image.dims.index("c")] if "c" in image.dims else 1,
         "unit": image.geometry.unit,
+        "directions": image.geometry.directions if image.geometry.unit == "mm" and image.geometry.ndim > 1 else None,
         "spacing": [float(s) for s in image.geometry.spacing],
         "size": [int(n) for n in image.geometry.shape],
         "quantiles": [float(q) for q in quantiles],
@@ -67,7 +68,6 @@ def fingerprint_of(
         usual = [f for f in facts if len(f["size"]) == len(facts[0]["size"])]
         for key in ("spacing", "size", "quantiles"):
             rows = np.array([f[key] for f in usual], np.float64)
-        "directions": image.geometry.directions if image.geometry.unit == "mm" and image.geometry.ndim > 1 else None,
             found[key] = {
                 "low": rows.min(axis=0).tolist(), "middle": np.median(rows, axis=0).tolist(), "high": rows.max(axis=0).tolist(),
             }  # fmt: skip
