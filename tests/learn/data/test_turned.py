@@ -26,7 +26,7 @@ from isocenter.learn.package.reading import Training, write_package
 from isocenter.learn.package.validate import refuse_training
 from isocenter.learn.places.baselines import Blobs
 from isocenter.learn.places.model import PlaceModel
-from isocenter.learn.places.places import Places
+from isocenter.learn.places.places import Places, boxes_of
 from isocenter.ops.resample.orient import Orient
 
 #: As DICOM's axial series lie, as a common converter to NIfTI turns them, and a volume of sagittal slices.
@@ -143,5 +143,45 @@ def test_tables_of_samples_speak_of_the_file_and_boxes_come_back_to_it(tmp_path:
     _close(here.corners, there.corners)
 
 
-def _close(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> None:
-    np.testing.assert_allclose(one, two, atol=1e-6)
+def _close(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64], room: float = 1e-6) -> None:
+    np.testing.assert_allclose(one, two, atol=room)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_of_one_slice_is_a_picture(tmp_path: Path, axis: int) -> None:
+    generator = np.random.default_rng(axis)
+    shape = tuple(np.insert([24, 28], axis, 1))
+    around = np.linalg.qr(generator.normal(size=(3, 3)))[0]
+    grid = Geometry.regular(shape, (1.0, 2.0, 1.5), (5.0, 6.0, 7.0), around)
+    flat = generator.normal(0.0, 4.0, (24, 28))
+    flat[6:13, 9:17] += 90.0
+    image = Image(flat.reshape(shape).astype(np.float32), ("z", "y", "x"), grid)
+    mask = LabelMap((flat.reshape(shape) > 45).astype(np.uint8), ("z", "y", "x"), grid, (Segment(1, "bright"),))
+    door.write(image, tmp_path / "a.nii.gz")
+    door.write(mask, tmp_path / "m.nii.gz")
+    (tmp_path / "a.csv").write_text(
+        "row_low,column_low,row_high,column_high\n5.5,8.5,12.5,16.5\n"
+        if axis == 0
+        else "slice_low,row_low,column_low,slice_high,row_high,column_high\n"
+        + ",".join(str(v) for ends in ((5.5, 8.5), (12.5, 16.5)) for v in np.insert(ends, axis, -0.5 if ends[0] == 5.5 else 0.5)),
+        encoding="utf-8",
+    )
+    (tmp_path / "labels.csv").write_text("image,label\na.nii.gz,a.csv\n", encoding="utf-8")
+    (tmp_path / "masks.csv").write_text("image,label\na.nii.gz,m.nii.gz\n", encoding="utf-8")
+    boxes, masks = (from_layout(None, tmp_path / name) for name in ("labels.csv", "masks.csv"))
+    picture, outline = masks.image(0), masks.mask(0)
+    assert isinstance(outline, LabelMap) and picture.dims == ("y", "x") and picture.geometry.matches(outline.geometry)
+    np.testing.assert_array_equal(np.sort(np.asarray(picture.array).ravel()), np.sort(image.array.ravel()))
+    true = places_in(boxes, 0, picture, "boxes")
+    inside = np.argwhere(np.asarray(outline.array) > 0)
+    _close(true.samples, np.concatenate([inside.min(axis=0) - 0.5, inside.max(axis=0) + 0.5])[None], 1e-3)
+    # What a model of pictures says of the volume lies on its grid.
+    model = PlaceModel(Blobs(("bright",), (1.5, 1.5), 1, (14.0,), 1.0))
+    package = write_package(tmp_path / "b.isocenter", model, name="b", fingerprint=fingerprint_of([image_facts(picture)]))
+    found = package.predict(image)
+    assert isinstance(found, Boxes) and len(found)
+    there = boxes_of(found, image.geometry).samples
+    np.testing.assert_allclose(there[:, [axis, axis + 3]], [[-0.5, 0.5]] * len(there))
+    left = segmenter(tmp_path / "s.isocenter", [picture] * 2, [outline] * 2)
+    labels = left.predict(image)
+    assert isinstance(labels, LabelMap) and labels.geometry == image.geometry and dice(labels, mask) > 0.95

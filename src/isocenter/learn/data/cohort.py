@@ -196,7 +196,7 @@ class Cohort:
         return replace(self, samples=tuple(self.samples[int(i)] for i in indices))
 
     def image(self, index: int) -> Image:
-        """Read the image of one sample.
+        """Read the image of one sample; a volume of one slice is a picture.
 
         Raises
         ------
@@ -211,6 +211,9 @@ class Cohort:
 
     def _turned(self, value: Value) -> Value:
         """Return an image or labels with their axes in the order of the cohort."""
+        from isocenter.learn.data.pictures import as_picture
+
+        value = as_picture(value)
         code, grid = self.directions, value.geometry
         if code is None or grid.unit != "mm" or grid.ndim < 2 or grid.directions == code:
             return value

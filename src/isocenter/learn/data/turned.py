@@ -10,6 +10,7 @@ from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.points import Points
 from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.pictures import flat_axis, without_axis
 from isocenter.learn.data.places import read_places
 from isocenter.learn.places.places import Kind, Places, boxes_of, points_of
 
@@ -30,7 +31,7 @@ def alike(cohort: Cohort) -> Cohort:
     for k in range(len(cohort)):
         grid = stored_grid(cohort, k)
         if grid is not None and grid.unit == "mm" and grid.ndim > 1:
-            codes[grid.directions] += 1
+            codes[_picture_grid(grid).directions] += 1
     if not codes:
         return cohort
     usual = min(codes, key=lambda code: (-codes[code], code))
@@ -76,10 +77,14 @@ def places_in(cohort: Cohort, k: int, image: Image, kind: Kind) -> Places:
     kind
         What they are.
     """
+    path = str(cohort.samples[k].label)
     stored = None if cohort.directions is None else stored_grid(cohort, k)
     if stored is None or stored == image.geometry:
-        return read_places(str(cohort.samples[k].label), image.geometry, kind)
-    return on_grid(read_places(str(cohort.samples[k].label), stored, kind), image.geometry)
+        return read_places(path, image.geometry, kind)
+    axis = flat_axis(stored)
+    # The table of a volume of one slice may pass over the axis that it has no extent along.
+    read = read_places(path, stored if axis else _picture_grid(stored), kind)
+    return on_grid(read, image.geometry)
 
 
 def as_stored(cohort: Cohort, k: int, found: Places) -> Places:
@@ -93,7 +98,15 @@ def as_stored(cohort: Cohort, k: int, found: Places) -> Places:
         On the grid of its image.
     """
     stored = None if cohort.directions is None else stored_grid(cohort, k)
+    if stored is not None and flat_axis(stored) == 0:
+        stored = _picture_grid(stored)
     return found if stored is None else on_grid(found, stored)
+
+
+def _picture_grid(grid: Geometry) -> Geometry:
+    """Return the grid of the only slice of a volume of one, any other grid as it is."""
+    axis = flat_axis(grid)
+    return grid if axis is None else without_axis(grid, axis)
 
 
 def on_grid(found: Places, geometry: Geometry) -> Places:

@@ -14,6 +14,7 @@ from isocenter.core.points import Points
 from isocenter.core.provenance import StepRecord
 from isocenter.core.results import Prediction
 from isocenter.kernels.occlusion import occlusion_map
+from isocenter.learn.data.pictures import as_picture, flat_axis
 from isocenter.learn.explain.case import NUMBER, Cover, Method, Settings, explain_case
 from isocenter.learn.explain.native import attribution_image, resampled
 from isocenter.learn.explain.sanity import SanityCheck
@@ -257,6 +258,10 @@ def _native(found: Image, image: Image, outside: float | None) -> Image:
     """Return a map on the grid of an image; beyond its own grid it is `outside`, or as its edge."""
     if found.geometry == image.geometry:
         return found
+    axis = flat_axis(image.geometry)
+    if axis is not None and found.geometry.ndim == 2:  # a model of pictures, and a volume of one slice
+        flat = _native(found, as_picture(image), outside)
+        return flat.replace(array=np.expand_dims(flat.array, axis), dims=("z", "y", "x"), geometry=image.geometry)
     values = resampled(found.array, found.geometry, image.geometry, outside)
     dims = tuple(d for d in image.dims if d in "zyx")
     return Image(values, dims, image.geometry, modality=image.modality, quantity=found.quantity, provenance=found.provenance)

@@ -16,6 +16,7 @@ from isocenter.core.operation import Spec
 from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Prediction
 from isocenter.core.study import Study
+from isocenter.learn.data.pictures import as_picture
 from isocenter.learn.package import selftest
 from isocenter.learn.package.fingerprint import unlike_image, unlike_row
 from isocenter.learn.package.models import TableModel
@@ -121,7 +122,11 @@ class Package:
         return self.turned(self._done(self._parts()[0], image))
 
     def turned(self, image: Image) -> Image:
-        """Return an image with its axes in the order that those of the training had, where they had one: samples alone tell no left."""
+        """Return an image with its axes in the order that those of the training had, where they had one: samples alone tell no left.
+
+        For a model of pictures, a volume of one slice is the picture.
+        """
+        image = self._picture(image)
         known, grid = self.fingerprint.get("directions") or [], image.geometry
         if len(known) != 1 or grid.unit != "mm" or grid.ndim < 2 or grid.directions == known[0]:
             return image
@@ -155,19 +160,29 @@ class Package:
             return Prediction(value=float(found), unit=str(self.manifest["unit"]))
         if not isinstance(value, Image):
             raise ContentError(f"Model '{self.manifest['name']}' takes images: expected one, not a row of features.")
-        self.refuse_axes(value)
         seen = self.turned(value)
+        self.refuse_axes(seen)
         if self.manifest["task"] == "segmentation":
             labels: LabelMap = self.model.trained.predict(seen)
-            if seen is value:
-                return labels
-            back = Orient(code=value.geometry.directions)(labels).array
-            return LabelMap(back, labels.dims, value.geometry, labels.segments, provenance=labels.provenance)
+            return labels if seen is value else self._as_given(labels, value)
         if self.manifest["task"] in ("detection", "landmarks"):
             places: Places = self.model.predict(seen)
             return places.world()
         said: Prediction = self.model.predict(seen, str(self.manifest["unit"]))
         return said
+
+    def _picture(self, image: Image) -> Image:
+        """Return a volume of one slice as a picture, where the training had pictures alone."""
+        dims = self.fingerprint.get("dims") or []
+        return image if not dims or any("z" in d.split() for d in dims) else as_picture(image)
+
+    def _as_given(self, labels: LabelMap, image: Image) -> LabelMap:
+        """Return labels of an image that was turned on its own grid; no sample is interpolated."""
+        code = self._picture(image).geometry.directions
+        array = labels.array if labels.geometry.directions == code else Orient(code=code)(labels).array
+        dims = tuple(d for d in image.dims if d in "zyx")
+        own = np.reshape(array, image.geometry.shape)
+        return LabelMap(own, dims, image.geometry, labels.segments, provenance=labels.provenance)
 
     def refuse_axes(self, image: Image) -> None:
         """Raise ContentError where an image has another number of spatial axes than those of the training."""

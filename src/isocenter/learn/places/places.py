@@ -143,7 +143,9 @@ def boxes_of(found: Boxes, geometry: Geometry) -> Places:
     """Return boxes of the world as places of a grid: the sides of the grid's own box around each."""
     world = _corners(found.bounds.reshape(-1, 6), 3) if found.corners is None else found.corners
     corners = geometry.to_index(world)
-    samples = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    thin = (np.asarray(geometry.shape) == 1) & (high - low < 1e-6)  # a box of a picture holds the only slice of its volume
+    samples = np.concatenate([np.where(thin, low - 0.5, low), np.where(thin, high + 0.5, high)], axis=1)
     return Places("boxes", samples, found.names or ("object",) * len(found), geometry, found.scores)
 
 
