@@ -10,7 +10,8 @@ import pytest
 from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
-from isocenter.learn.deep import NetworkPlan, fit_network, plan_network, prove_deep, training_rows
+from isocenter.learn.deep import fit_network, prove_deep, training_rows
+from isocenter.learn.deep_plan import NetworkPlan, plan_network
 from isocenter.learn.prove import Proof
 from isocenter.learn.recipe import Table
 from isocenter.learn.train.watch import Watch

@@ -25,6 +25,7 @@ class LabelsAsked:
     learner: str | None
     minutes: float | None
     unit: str
+    start: Path | None = None
 
 
 def run_labels(inputs: Sequence[Path], labels: Path, out: Path, asked: LabelsAsked, json: bool) -> int:
@@ -48,6 +49,7 @@ def run_labels(inputs: Sequence[Path], labels: Path, out: Path, asked: LabelsAsk
     options = LearnOptions(
         columns=parse_columns(asked.column), leave_out=tuple(asked.leave_out), accept_leak=asked.accept_leak, folds=asked.folds,
         seed=asked.seed, harmonise=asked.harmonise, primary=asked.learner, minutes=asked.minutes, unit=asked.unit,
+        start=asked.start,
     )  # fmt: skip
     with show.progress(quiet=json) as progress:
         result = learn(inputs[0], labels, out, options, progress=progress)

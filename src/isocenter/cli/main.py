@@ -83,6 +83,10 @@ def run(
         float | None,
         typer.Option(help="Most minutes that networks may be trained, counted on a nominal machine; 0: none.", min=0.0),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="With --labels: a model package whose network is fine-tuned, instead of one from random weights."),
+    ] = None,
     unit: Annotated[str, typer.Option(help="With --labels: the unit of labels that are numbers, for instance ml.")] = "1",
     model: Annotated[Path | None, typer.Option("--model", help="A model package: predict every case by it.")] = None,
     explain: Annotated[
@@ -99,7 +103,7 @@ def run(
     if labels is not None:
         from isocenter.cli.learn import LabelsAsked, run_labels
 
-        asked = LabelsAsked(column or [], leave_out or [], accept_leak, folds, seed, harmonise, learner, minutes, unit)
+        asked = LabelsAsked(column or [], leave_out or [], accept_leak, folds, seed, harmonise, learner, minutes, unit, start)
         raise typer.Exit(run_labels(inputs, labels, out, asked, json))
     chosen = Options(
         study=study, masks=parse_masks(mask or []), repair=parse_repair(repair), force=force, seed=seed, identify=identify,

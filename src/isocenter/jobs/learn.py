@@ -49,6 +49,8 @@ class LearnOptions:
         Networks of a fold for classes or numbers, each trained without one of so many parts of its training patients.
     unit
         Of labels that are numbers, as it is to stand beside them.
+    start
+        A model package whose network the trainings begin with; None begins with random weights.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class LearnOptions:
     minutes: float | None = None
     parts: int = 3
     unit: str = "1"
+    start: Path | str | None = None
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, str]:
@@ -116,6 +119,8 @@ def learn(
         If nothing can be learned, or the leakage scan found what makes the scores meaningless.
     SpecError
         With one sentence for each bad row of the table.
+    ParameterError
+        If the package to begin with does not fit the labels or the images.
     """
     from isocenter.learn.data.layout import from_layout
 
@@ -159,14 +164,17 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         Told what is done.
     """
     from isocenter.jobs.learn_deep import minutes_of
-    from isocenter.learn.study import BASELINES, PRIMARY, StudyOptions, study
+    from isocenter.jobs.learn_start import start_of
+    from isocenter.learn.study import BASELINES, NETWORK, PRIMARY, StudyOptions, study
 
+    start = start_of(options, cohort, NETWORK)
+    cohort = cohort if start is None else start.turned(cohort)
     minutes, notes = minutes_of(options.minutes, cohort.task, not cohort.features)
     cohort = replace(cohort, notes=(*cohort.notes, *notes))
     chosen = StudyOptions(
         folds=options.folds,
         seed=options.seed,
-        primary=options.primary or PRIMARY,
+        primary=options.primary or (PRIMARY if start is None else NETWORK),
         baselines=options.baselines or BASELINES,
         harmonise=options.harmonise,
         accept_leak=options.accept_leak,
@@ -174,6 +182,7 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         parts=options.parts,
         training=out / "training",
         unit=options.unit,
+        start=start,
     )
     found = study(cohort, chosen, progress)
     if progress is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from isocenter._version import __version__
+from isocenter.jobs.learn_start import start_section, start_sentence
 from isocenter.view.report import Figure, Footer, KeyNumber, Notice, Paragraph, Report, Section, Table
 
 __all__ = [
@@ -55,6 +56,9 @@ def learn_page(
         text = f"Findings that make scores meaningless were accepted: {found.leakage.accepted}"
         leaks.insert(0, Notice(text, "problem"))
     aside = [Notice(f"{len(found.aside)} cases were set aside; the reasons stand below.", "warning")] if found.aside else []
+    began = start_sentence(found)
+    if began:
+        lines = (*lines[:1], began, *lines[1:])
     items = Table(("Item", "Checklist", "What this run says"), checklist, "What a run can know is filled in; the rest is open.")
     return Report(
         title,
@@ -63,7 +67,7 @@ def learn_page(
         tuple(numbers),
         (*leaks, *notices, *aside),
         picture,
-        (*sections, Section("Checklists", (items,))),
+        (*sections, *start_section(found), Section("Checklists", (items,))),
         Footer((f"isocenter {__version__}", f"cohort {found.cohort.digest[:23]}", "Check it any time with: isocenter verify")),
     )
 

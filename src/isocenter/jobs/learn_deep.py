@@ -62,9 +62,12 @@ def network_words(plan: Any) -> str:
         drawn = "each class drawn equally often, images turned, scaled and changed in brightness"
         held = "What the networks said of these parts gave calibration and operating point."
     size = " x ".join(str(n) for n in plan.size)
+    made, began = f"a ResNet-{plan.depth} of {plan.width:g} times the usual width", "from random weights "
+    if plan.start is not None:
+        made, began = f"the network '{plan.network}' of the package that it began with", ""
     return (
-        f"The {NETWORK} is a ResNet-{plan.depth} of {plan.width:g} times the usual width on images of {size} samples, trained from random "
-        f"weights for {plan.epochs} epochs (AdamW, cosine schedule, {drawn} by chance). A fold holds up to {plan.parts} networks, whose "
+        f"The {NETWORK} is {made} on images of {size} samples, trained {began}"
+        f"for {plan.epochs} epochs (AdamW, cosine schedule, {drawn} by chance). A fold holds up to {plan.parts} networks, whose "
         f"{'numbers' if numbers else 'probabilities'} are averaged: each was trained without one part of the fold's training patients, who "
         f"chose its best epoch{' (the least mean absolute error)' if numbers else ''}. {held}"
     )
@@ -136,7 +139,9 @@ def _looked(found: Any) -> list[Any]:
     truth, numbers = table.target[proof.tested], not table.classes
     loss = np.abs(proof.predicted - truth) if numbers else 1.0 - proof.predicted[np.arange(truth.size), truth]
     side = min(found.network.size)
-    layer = next((name for name, step in _STAGES if side // step >= _PLACES), _STAGES[-1][0])
+    layer: str | None = next((name for name, step in _STAGES if side // step >= _PLACES), _STAGES[-1][0])
+    if found.network.network != "resnet":
+        layer = None  # the last that has places, whatever it is called
     of_what = "of what raises the number" if numbers else "for the class that it called"
     blocks: list[Any] = [
         Paragraph(

@@ -11,6 +11,7 @@ from isocenter.jobs.learn_masks_report import mask_report
 from isocenter.jobs.learn_masks_tables import mask_tables
 from isocenter.jobs.learn_masks_words import mask_latex, mask_methods
 from isocenter.jobs.learn_results import Learned, Results, write_results
+from isocenter.jobs.learn_start import start_of
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.study_masks import MaskOptions, study_masks
 
@@ -35,12 +36,15 @@ def learn_masks(
     progress
         Told what is done.
     """
+    start = start_of(options, cohort, "network")
+    cohort = cohort if start is None else start.turned(cohort)
     chosen = MaskOptions(
         folds=options.folds,
         seed=options.seed,
         primary=options.primary,
         accept_leak=options.accept_leak,
         minutes=options.minutes,
+        start=start,
     )
     found = study_masks(cohort, chosen, progress)
     if progress is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from isocenter._version import __version__
 from isocenter.jobs.learn_blocks import with_interval
+from isocenter.jobs.learn_start import start_methods
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table, spread_words
 from isocenter.learn.masks.judge import FIRST
 
@@ -91,7 +92,7 @@ def mask_methods(found: Any) -> str:
         )
     if found.primary == "network":
         text += f"The network of all cases: {found.final.plan.describe()} The budget was {found.minutes:g} minutes on a nominal machine "
-        text += f"of 60 GFLOP/s for all trainings, {found.seconds:.0f} s each. "
+        text += f"of 60 GFLOP/s for all trainings, {found.seconds:.0f} s each.{start_methods(found)} "
     text += (
         "Each case was scored by itself, and the mean over cases is given; a class that was missed, or found where there is none, counts "
         "with a Dice of 0 and the diagonal of the image as distance. Sensitivity and precision by object pool the connected parts of all "

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from isocenter.learn.package.fingerprint import case_digest, image_facts
-from isocenter.learn.package.reading import Training
+from isocenter.learn.package.reading import UNSTATED, Training
 
-__all__ = ["accepted_leak", "cases_of", "origin"]
+__all__ = ["accepted_leak", "began", "cases_of", "origin"]
 
 
 def origin(found: Any, digests: Iterable[str], kind: str = "model") -> dict[str, Any]:
@@ -23,11 +23,19 @@ def origin(found: Any, digests: Iterable[str], kind: str = "model") -> dict[str,
     kind
         First word of the name.
     """
+    start = getattr(found, "start", None) if began(found) else None
     return {
         "name": f"{kind}-{found.cohort.digest.removeprefix('sha256:')[:8]}",
-        "training": Training.of(found.cohort, found.splits, digests),
+        "training": Training.of(found.cohort, found.splits, digests, () if start is None else start.ancestors),
         "scores": dict(found.proof.scores),
+        "licence": "" if start is None else f"{UNSTATED}\n{start.terms}",
     }
+
+
+def began(found: Any) -> bool:
+    """Return whether the model of a study is the network that began with another one, and not a learner beside it."""
+    model = getattr(found.final, "finder", found.final)
+    return hasattr(model, "trained") or hasattr(model, "plan")
 
 
 def accepted_leak(found: Any) -> list[str]:

@@ -52,4 +52,5 @@ def _network(found: Any) -> Any:
     from isocenter.learn.package.networks import NetworkPredictor
 
     final = found.final
-    return NetworkPredictor(final.trained, "resnet", found.network.parameters, final.calibrator, final.threshold)
+    trained = final.trained
+    return NetworkPredictor(trained, trained.network, trained.parameters, final.calibrator, final.threshold)

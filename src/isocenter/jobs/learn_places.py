@@ -11,6 +11,7 @@ from isocenter.jobs.learn_places_report import places_report, worst_places
 from isocenter.jobs.learn_places_words import places_latex, places_methods
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
 from isocenter.jobs.learn_rows import comparisons, splits_and_findings, subgroup_tables
+from isocenter.jobs.learn_start import start_of
 
 __all__ = ["DEFAULT_MINUTES", "learn_places", "places_package", "places_tables"]
 
@@ -34,11 +35,13 @@ def learn_places(cohort: Any, out: Path, options: Any, started: float, progress:
     progress
         Told what is done.
     """
-    from isocenter.learn.study_places import PlaceOptions, study_places
+    from isocenter.learn.study_places import FINDERS, PlaceOptions, study_places
 
     minutes, notes = _minutes(options.minutes)
     cohort = replace(cohort, notes=(*cohort.notes, *notes))
-    chosen = PlaceOptions(options.folds, options.seed, minutes, options.primary, options.accept_leak)
+    start = start_of(options, cohort, FINDERS[cohort.task][-1])
+    cohort = cohort if start is None else start.turned(cohort)
+    chosen = PlaceOptions(options.folds, options.seed, minutes, options.primary, options.accept_leak, start)
     found = study_places(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)

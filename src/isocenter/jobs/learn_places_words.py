@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isocenter._version import __version__
+from isocenter.jobs.learn_start import start_methods
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
 
 __all__ = ["first_scores", "place_score_words", "places_checklist", "places_findings", "places_latex", "places_methods", "spread"]
@@ -127,10 +128,10 @@ def places_methods(found: Any) -> str:
     if "network" in found.plan:
         settings, plan = found.plan["settings"], found.plan
         text += (
-            f"The network was trained from random weights on images of {' x '.join(map(str, plan['size']))} samples at a spacing of "
+            f"The network was trained {'from random weights ' if found.start is None else ''}on images of {' x '.join(map(str, plan['size']))} samples at a spacing of "
             f"{' x '.join(f'{s:.3g}' for s in plan['spacing'])}, {settings['epochs']} epochs in batches of {plan['batch']} (AdamW, cosine "
             "schedule; images turned, scaled and changed in brightness by chance, places moved along); a sixth of the patients of each training "
-            "fold chose the best epoch. "
+            f"fold chose the best epoch.{start_methods(found)} "
         )
     text += (
         "Scores are of held-out cases; intervals are bootstrap percentile intervals over patients, widened by the factor "

@@ -11,6 +11,7 @@ from typing import Any
 
 from isocenter._version import __version__
 from isocenter.io import atomic, table
+from isocenter.jobs.learn_start import start_facts
 from isocenter.pipeline import lineage
 from isocenter.view.html import html
 from isocenter.view.pdf import pdf
@@ -133,6 +134,7 @@ class Results:
             Further ones of the task.
         """
         known = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
+        known |= start_facts(found)
         return cls(
             tables,
             latex,

@@ -10,6 +10,7 @@ from isocenter.core.errors import ParameterError
 from isocenter.jobs.learn import LearnOptions
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
 from isocenter.jobs.learn_rows import comparisons, scores_table, splits_and_findings, subgroup_tables
+from isocenter.jobs.learn_start import start_of
 from isocenter.jobs.learn_survival_report import (
     NAMES,
     survival_latex,
@@ -51,6 +52,7 @@ def learn_survival(
         raise ParameterError(
             f"Learner '{options.primary}' of a time to an event: expected '{PRIMARY}', which is the one there is."
         )
+    start_of(options, cohort, "")
     chosen = StudyOptions(
         folds=options.folds, seed=options.seed, harmonise=options.harmonise, accept_leak=options.accept_leak, primary=PRIMARY
     )

@@ -8,6 +8,7 @@ from typing import Any
 from isocenter._version import __version__
 from isocenter.jobs.learn_blocks import with_interval
 from isocenter.jobs.learn_deep import deep_sentence, network_words
+from isocenter.jobs.learn_start import start_methods
 from isocenter.learn.estimators.catalogue import LEARNERS
 from isocenter.learn.study import NETWORK
 
@@ -100,8 +101,11 @@ def methods(found: Any) -> str:
     if table.classes:
         spread, areas = "class and site", " Areas under the ROC curve compare cases of one fold."
         fitted = "choice of settings, calibration (temperature) and the operating point (at the share of positives)"
+    offered = f"{table.values.shape[1]} {kind}"
+    if found.primary == NETWORK:
+        offered = f"the images themselves (by the {NETWORK}; the other models from {offered})"
     text = (
-        f"{len(table)} cases of {patients} patients were used to predict {what} from {table.values.shape[1]} {kind}. Patients were divided "
+        f"{len(table)} cases of {patients} patients were used to predict {what} from {offered}. Patients were divided "
         f"into {folds} folds, stratified by {spread} as far as whole patients allow (seed {found.splits.seed}); no patient stood in two "
         f"parts. Before training, the cohort was scanned for duplicates, shared patients and facts around the images that tell the label. "
         f"The {found.primary} was named as the model to report before any score was seen; {others} were proved in the same folds. Filling "
@@ -111,7 +115,7 @@ def methods(found: Any) -> str:
         f"(Nadeau and Bengio, 2003).{areas}"
     )
     if found.network is not None:
-        text += f" {network_words(found.network)}"
+        text += f" {network_words(found.network)}{start_methods(found)}"
     if found.site_splits is not None:
         text += f" The model was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
     return text + f" Software: isocenter {__version__}."

@@ -3,118 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.errors import ContentError
 from isocenter.core.image import Image
+from isocenter.learn.deep_plan import LEAST_EPOCHS, SIDES, NetworkPlan, plan_network
 from isocenter.learn.evaluate.calibration import Calibrator, fit_calibrator
 from isocenter.learn.evaluate.operating import choose_threshold
+from isocenter.learn.package.start import Start
 from isocenter.learn.prove import Proof, inner_folds, proved
 from isocenter.learn.recipe import Recipe, Table
 from isocenter.learn.standard import standard_of
-from isocenter.learn.train.cost import nominal_seconds
+from isocenter.learn.train.architecture import weights_of
 from isocenter.learn.train.ensemble import joined_networks
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.heads import ClassHead, Head, NumberHead
 from isocenter.learn.train.images import TrainedNetwork, sized, train_prepared
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.start import gentler
 from isocenter.learn.train.watch import Watch
 
-__all__ = ["Deep", "NetworkFold", "NetworkPlan", "fit_network", "plan_deep", "plan_network", "prove_deep", "training_rows"]
+__all__ = ["Deep", "NetworkFold", "fit_network", "plan_deep", "prove_deep", "training_rows"]
 
 FloatArray = npt.NDArray[np.float64]
 Parts = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 Say = Callable[[str, int, int], None]
-
-#: Samples along the longest side that are tried, the most first: the first that leaves time to learn is taken.
-_SIDES = {2: (128, 96, 64, 48, 32), 3: (64, 48, 32)}
-_LEAST_EPOCHS, _ENOUGH_EPOCHS, _MOST_EPOCHS = 2, 24, 40
-_DEPTH, _WIDTH, _BATCH = 18, 0.25, 16
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """How each network of a proof is trained: chosen from the sizes of the images and the budget, before any score is seen.
-
-    Attributes
-    ----------
-    size
-        Samples that images are brought to along each axis.
-    channels
-        Of an image.
-    epochs, batch
-        Of a training.
-    parts
-        Networks of a fold: each is trained without one of so many parts of the fold's training patients.
-    depth, width
-        Of the ResNet.
-    seed
-        Of everything random.
-    task
-        ``classification`` or ``regression``.
-    """
-
-    size: tuple[int, ...]
-    channels: int
-    epochs: int
-    batch: int = _BATCH
-    parts: int = 3
-    depth: int = _DEPTH
-    width: float = _WIDTH
-    seed: int = 0
-    task: Literal["classification", "regression"] = "classification"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Of the network, beside channels, outputs and axes."""
-        return {"depth": self.depth, "width": self.width}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {**asdict(self), "size": list(self.size), "network": "resnet"}
-
-
-def plan_network(
-    shapes: Sequence[Sequence[int]], channels: int, outputs: int, cases: int, seconds: float, *, parts: int = 3, seed: int = 0
-) -> NetworkPlan | None:
-    """Return how to train one network, None where the time is too short to learn anything.
-
-    Parameters
-    ----------
-    shapes
-        Spatial shapes of the images.
-    channels, outputs
-        Of an image, and of the network: one for each class, or one for a number.
-    cases
-        That one training learns from.
-    seconds
-        Of one training on the nominal machine.
-    parts, seed
-        As of `NetworkPlan`.
-    """
-    middle = np.median(np.asarray(shapes, np.float64), axis=0)
-    batch = max(2, min(_BATCH, cases))
-    steps = max(-(-cases // batch), 1)
-    best: NetworkPlan | None = None
-    wanted = {"in_channels": channels, "out_channels": outputs, "dimensions": len(middle), "depth": _DEPTH, "width": _WIDTH}
-    base = (64,) * len(middle)
-    # Arithmetic grows with the samples.
-    sample = nominal_seconds("resnet", wanted, (batch, channels, *base)) / float(np.prod(base))
-    for side in _SIDES[len(middle)]:
-        scale = min(1.0, side / float(middle.max()))
-        size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
-        epochs = int(min(seconds / (steps * sample * float(np.prod(size))), _MOST_EPOCHS))
-        if epochs >= _LEAST_EPOCHS and (best is None or epochs > best.epochs):
-            task: Literal["classification", "regression"] = "classification" if outputs > 1 else "regression"
-            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed, task=task)
-        if epochs >= _ENOUGH_EPOCHS:
-            break
-    return best
 
 
 @dataclass(frozen=True)
@@ -159,12 +77,15 @@ class Deep:
         In the folds of the others.
     away, final
         At sites that were left out, and the model of all cases; None unless they were asked for.
+    weights
+        How many numbers each network learns.
     """
 
     plan: NetworkPlan
     proof: Proof
     away: Proof | None = field(default=None)
     final: NetworkFold | None = field(default=None)
+    weights: int = 0
 
 
 def fit_network(
@@ -175,6 +96,7 @@ def fit_network(
     name: str = "fold",
     watch: Watch | None = None,
     names: Sequence[str] | None = None,
+    start: Start | None = None,
 ) -> NetworkFold:
     """Train the networks of the training part of a fold.
 
@@ -192,6 +114,8 @@ def fit_network(
         What it is called, and who is told of its epochs.
     names
         Of the cases, for messages.
+    start
+        The network that the plan begins with; of several that are averaged each part takes the next.
     """
     parts: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = inner_folds(table, plan.parts, plan.seed)
     head = _head(table)
@@ -199,12 +123,10 @@ def fit_network(
     networks = []
     for j, test in enumerate([p[1] for p in parts] or [np.zeros(0, np.int64)]):
         called = f"{name}, part {j + 1}" if parts else name
-        settings = FitSettings(
-            epochs=plan.epochs, learning_rate=2e-3, weight_decay=1e-2, warmup=max(1, len(table) // plan.batch), seed=plan.seed + j
-        )
         trained = train_prepared(
-            data, table.target, head, names=names, validation=[int(k) for k in test], network="resnet",
-            parameters=plan.parameters, batch=plan.batch, settings=settings, augment=0.5, seed=plan.seed + j,
+            data, table.target, head, names=names, validation=[int(k) for k in test], network=plan.network,
+            parameters=plan.parameters, start=_member(start, j), batch=plan.batch, settings=_settings(plan, len(table), j),
+            augment=0.5, seed=plan.seed + j,
             folder=None if watch is None else watch.folder_of(called),
             progress=None if watch is None else watch.told(called),
         )  # fmt: skip
@@ -222,6 +144,21 @@ def fit_network(
     if len(table.classes) == 2:
         threshold = choose_threshold(table.target[sound] == 1, calibrator(held[sound])[:, 1])
     return NetworkFold(joined, calibrator, threshold)
+
+
+def _settings(plan: NetworkPlan, cases: int, part: int) -> FitSettings:
+    """Return how the network of a part is trained."""
+    steps = max(1, cases // plan.batch)
+    settings = FitSettings(epochs=plan.epochs, learning_rate=2e-3, weight_decay=1e-2, warmup=steps, seed=plan.seed + part)
+    return settings if plan.start is None else gentler(settings, steps * plan.epochs)
+
+
+def _member(start: Start | None, part: int) -> TrainedNetwork | None:
+    """Return the network that a part begins with."""
+    if start is None:
+        return None
+    own: TrainedNetwork = start.trained
+    return replace(own, networks=(own.networks[part % len(own.networks)],))
 
 
 def _head(table: Table) -> Head:
@@ -243,6 +180,7 @@ def prove_deep(
     names: Sequence[str] | None = None,
     say: Say | None = None,
     plan: NetworkPlan | None = None,
+    start: Start | None = None,
 ) -> Deep:
     """Prove a small network in the folds that the classical learners are proved in.
 
@@ -268,13 +206,15 @@ def prove_deep(
         Told of every epoch.
     plan
         How the networks are trained, where `plan_deep` was asked already.
+    start
+        A network that every training begins with; None begins with random weights.
 
     Raises
     ------
     ContentError
         If the images have a time axis, or the minutes are too few.
     """
-    plan = plan or plan_deep(read, table, folds, minutes, sites=sites, whole=whole, parts=parts, seed=seed)
+    plan = plan or plan_deep(read, table, folds, minutes, sites=sites, whole=whole, parts=parts, seed=seed, start=start)
     data = [sized(read(k), plan.size) for k in range(len(table))]
     known = {"truth": table.target.tolist(), "patients": table.groups.tolist()}
     known |= {name: [[k.tolist() for k in part] for part in some] for name, some in (("folds", folds), ("sites", sites))}
@@ -285,7 +225,9 @@ def prove_deep(
         def make(number: int, inside: npt.NDArray[np.int64], outside: npt.NDArray[np.int64]) -> tuple[Any, FloatArray]:
             called = f"{what} {number + 1}"
             own = [names[int(k)] for k in inside]
-            made = fit_network([data[int(k)] for k in inside], table.take(inside), plan, name=called, watch=watch, names=own)
+            made = fit_network(
+                [data[int(k)] for k in inside], table.take(inside), plan, name=called, watch=watch, names=own, start=start
+            )
             return made, made.predict([data[int(k)] for k in outside])
 
         return proved(table, some, Recipe("cnn", plan.to_dict(), seed=seed), make)
@@ -294,11 +236,11 @@ def prove_deep(
     away = proof_of(sites, "site") if sites else None
     final = None
     if whole:
-        final = fit_network(data, table, plan, name="all cases", watch=watch, names=names)
+        final = fit_network(data, table, plan, name="all cases", watch=watch, names=names, start=start)
         if len(table.classes) == 2:
             final = replace(final, threshold=float(np.mean([m.threshold for m in proof.models])))
     watch.close()
-    return Deep(plan, proof, away, final)
+    return Deep(plan, proof, away, final, weights_of(plan.network, plan.whole(max(len(table.classes), 1))))
 
 
 def plan_deep(
@@ -311,12 +253,13 @@ def plan_deep(
     whole: bool = False,
     parts: int = 3,
     seed: int = 0,
+    start: Start | None = None,
 ) -> NetworkPlan:
     """Return how each network of a proof is trained.
 
     Parameters
     ----------
-    read, table, folds, minutes, sites, whole, parts, seed
+    read, table, folds, minutes, sites, whole, parts, seed, start
         As for `prove_deep`.
 
     Raises
@@ -332,10 +275,11 @@ def plan_deep(
         raise ContentError(
             "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
         )
-    plan = plan_network(shapes, channels, max(len(table.classes), 1), learning, 60.0 * minutes / count, parts=parts, seed=seed)
+    outputs, seconds = max(len(table.classes), 1), 60.0 * minutes / count
+    plan = plan_network(shapes, channels, outputs, learning, seconds, parts=parts, seed=seed, start=start)
     if plan is None:
         raise ContentError(
-            f"{minutes:g} minutes for {count} trainings are too few for {_LEAST_EPOCHS} passes over the images: allow more with --minutes."
+            f"{minutes:g} minutes for {count} trainings are too few for {LEAST_EPOCHS} passes over the images: allow more with --minutes."
         )
     return plan
 
@@ -347,7 +291,7 @@ def _trainings(folds: Parts, sites: Parts, whole: bool, parts: int) -> int:
 
 def _facts(image: Image) -> tuple[tuple[int, ...] | None, int]:
     axes = tuple(int(n) for n in image.geometry.shape)
-    return (None if "t" in image.dims or len(axes) not in _SIDES else axes), channels_of(image)
+    return (None if "t" in image.dims or len(axes) not in SIDES else axes), channels_of(image)
 
 
 def training_rows(proof: Proof) -> list[tuple[int, int, int, int, Mapping[str, float]]]:

@@ -18,7 +18,7 @@ from isocenter.learn.evaluate.ranking import auc_roc
 from isocenter.learn.evaluate.sample_size import SampleSize, classification_size, regression_size
 from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.leakage.report import LeakageReport
-from isocenter.learn.leakage.scan import scan
+from isocenter.learn.package.start import Start, scanned
 from isocenter.learn.prove import FoldModel, Proof, fit_inside, judged, learning_curve, prove, widening
 from isocenter.learn.recipe import Recipe, Table
 from isocenter.learn.represent import represent
@@ -35,6 +35,8 @@ __all__ = ["BASELINES", "NETWORK", "PRIMARY", "Study", "StudyOptions", "plan_fol
 PRIMARY = "ensemble"
 #: What it must beat.
 BASELINES = ("majority", "logistic", "forest", "svm")
+#: Guessing, which looks at no feature.
+FLOOR = "majority"
 #: The small network of images, trained where the user gives it minutes.
 NETWORK = "cnn"
 
@@ -67,6 +69,8 @@ class StudyOptions:
         Folder of the curves and checkpoints of networks; None keeps none.
     unit
         Of labels that are numbers.
+    start
+        A network that every training of the small network begins with; None begins with random weights.
     """
 
     folds: int = 5
@@ -80,6 +84,7 @@ class StudyOptions:
     parts: int = 3
     training: Path | None = None
     unit: str = "1"
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Study:
         Learner -> the network less it, where a network was trained beside the primary; empty otherwise.
     network
         How the network was trained; None where there is none.
+    start
+        The network that its trainings began with; None where weights were random, or none was trained.
     """
 
     cohort: Cohort
@@ -138,6 +145,7 @@ class Study:
     notes: tuple[str, ...] = field(default=())
     deep: Mapping[str, Difference] = field(default_factory=dict)
     network: Any = None
+    start: Start | None = None
 
     @property
     def proof(self) -> Proof:
@@ -260,8 +268,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         require_spread(table.target, f"'{cohort.name}'")
     kept = cohort.take(used)
     splits, sites = plan_folds(kept, options)
-    report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
-    report.require()
+    report = scanned(kept, splits, kept.image, options.start, accept=options.accept_leak, say=say)
     folds, sites_out = splits.pairs, [] if sites is None else sites.pairs
     recipes, proofs = _classical(table, folds, options, say)
     deep, untrained = _deep(kept, table, folds, sites_out, options, say)
@@ -286,7 +293,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         splits,
         sites,
         report,
-        _size(table),
+        _size(table, options.primary, deep),
         proofs,
         options.primary,
         differences,
@@ -298,6 +305,7 @@ def study(cohort: Cohort, options: StudyOptions | None = None, say: Say | None =
         (*cohort.notes, *untrained),
         beside,
         None if deep is None else deep.plan,
+        None if deep is None else options.start,
     )
 
 
@@ -333,15 +341,16 @@ def _deep(
     away = sites if wanted else ()
     try:
         plan = plan_deep(
-            kept.image, table, folds, options.minutes, sites=away, whole=wanted, parts=options.parts, seed=options.seed
-        )
+            kept.image, table, folds, options.minutes, sites=away, whole=wanted, parts=options.parts, seed=options.seed,
+            start=options.start,
+        )  # fmt: skip
     except ContentError as error:
-        if wanted:
+        if wanted or options.start is not None:
             raise
         return None, (str(error),)  # the others are proved all the same
     return prove_deep(
         kept.image, table, folds, options.minutes, sites=away, whole=wanted, parts=options.parts, seed=options.seed,
-        folder=options.training, names=kept.identifiers, say=say, plan=plan,
+        folder=options.training, names=kept.identifiers, say=say, plan=plan, start=options.start,
     ), ()  # fmt: skip
 
 
@@ -359,12 +368,15 @@ def _of(table: Table, proof: Proof, indices: npt.NDArray[np.int64]) -> Any:
     return judged(table.take(proof.tested[rows]), proof.predicted[rows], called, proof.fold[rows], draws=500)
 
 
-def _size(table: Table) -> SampleSize:
+def _size(table: Table, primary: str, deep: Deep | None) -> SampleSize:
+    """Return what the cohort can show of the primary: a network fits its weights, the others the features they are offered."""
+    weights = deep.weights if deep is not None and primary == NETWORK else None
+    offered = table.values.shape[1] if weights is None and primary != FLOOR else None
     if table.classes:
         counts = {name: int(np.unique(table.groups[table.target == k]).size) for k, name in enumerate(table.classes)}
-        return classification_size(counts, table.values.shape[1])
+        return classification_size(counts, offered, weights=weights)
     spread = float(np.abs(table.target - np.median(table.target)).std())
-    return regression_size(int(np.unique(table.groups).size), table.values.shape[1], spread)
+    return regression_size(int(np.unique(table.groups).size), offered, spread, weights=weights)
 
 
 def _difference(table: Table, first: Proof, second: Proof) -> Difference:

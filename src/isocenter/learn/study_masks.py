@@ -15,13 +15,13 @@ from isocenter.learn.evaluate.compare import Difference, compare_paired
 from isocenter.learn.evaluate.sample_size import SampleSize, segmentation_size
 from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.leakage.report import LeakageReport
-from isocenter.learn.leakage.scan import scan
 from isocenter.learn.masks.atlas import fit_atlas
 from isocenter.learn.masks.cases import MaskCases, load_cases, strata_of
 from isocenter.learn.masks.judge import mean_scores
 from isocenter.learn.masks.network import NetworkSettings, can_train, train_network
 from isocenter.learn.masks.pixels import fit_pixels
 from isocenter.learn.masks.prove import MaskProof, Predictor, Trainer, prove_masks, with_validation
+from isocenter.learn.package.start import Start, scanned
 from isocenter.learn.prove import widening
 from isocenter.learn.splits import Fold, Splits, kfold, sites_apart
 
@@ -57,6 +57,8 @@ class MaskOptions:
         Whether to draw a learning curve.
     tolerance
         mm (or pixels) up to which two outlines count as the same, for the surface Dice.
+    start
+        A network that every training begins with; None begins with random weights.
     """
 
     folds: int = 5
@@ -68,6 +70,7 @@ class MaskOptions:
     epochs: int = 200
     curve: bool = True
     tolerance: float = 1.0
+    start: Start | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,8 @@ class MaskStudy:
         Of all networks, and of one; both 0 where none was trained.
     notes
         What was concluded on the way, one sentence each.
+    start
+        The network that every training began with; None where weights were random.
     """
 
     cases: MaskCases
@@ -119,6 +124,7 @@ class MaskStudy:
     minutes: float
     seconds: float
     notes: tuple[str, ...]
+    start: Start | None = None
 
     @property
     def proof(self) -> MaskProof:
@@ -161,13 +167,13 @@ def study_masks(cohort: Cohort, options: MaskOptions | None = None, say: Say | N
     """
     options = options or MaskOptions()
     say = say or (lambda what, done, total: None)
+    primary = _primary(options)
     cases = load_cases(cohort, say)
+    start = options.start
     numbers = strata_of(cases)
     splits, sites = _plan(cases, numbers, options)
-    report = scan(cases.cohort, splits, accept=options.accept_leak, progress=lambda k, n: say("scanning", k, n))
-    report.require()
+    report = scanned(cases.cohort, splits, cases.images.__getitem__, start, accept=options.accept_leak, say=say)
     minutes, seconds, afar = _budget(options, splits, sites)
-    primary = _primary(options, minutes)
     trainers = _trainers(cases, options, seconds, say)
     proofs = {}
     for k, name in enumerate(trainers):
@@ -198,6 +204,7 @@ def study_masks(cohort: Cohort, options: MaskOptions | None = None, say: Say | N
         minutes,
         seconds,
         (*cohort.notes, *cases.notes, *splits.notes, *_network_notes(options, minutes, primary, away)),
+        start,
     )
 
 
@@ -230,8 +237,8 @@ def _lacking(cases: MaskCases, fold: Fold) -> str:
 
 def _budget(options: MaskOptions, splits: Splits, sites: Splits | None) -> tuple[float, float, bool]:
     """Return the minutes of all networks, the seconds of each, and whether there is enough for one without each site."""
-    minutes = MINUTES if options.minutes is None else float(options.minutes)
-    if minutes <= 0 or not can_train() or options.primary == "pixels":
+    minutes = _minutes(options)
+    if not minutes:
         return 0.0, 0.0, False
     trainings = len(splits.folds) + 1
     more = 0 if sites is None else len(sites.folds)
@@ -239,9 +246,16 @@ def _budget(options: MaskOptions, splits: Splits, sites: Splits | None) -> tuple
     return minutes, 60.0 * minutes / (trainings + more if enough else trainings), enough
 
 
-def _primary(options: MaskOptions, minutes: float) -> str:
+def _minutes(options: MaskOptions) -> float:
+    """Return the minutes of all networks, 0 where none is trained."""
+    minutes = MINUTES if options.minutes is None else float(options.minutes)
+    return 0.0 if minutes <= 0 or not can_train() or options.primary == "pixels" else minutes
+
+
+def _primary(options: MaskOptions) -> str:
     if options.primary not in (None, "network", "pixels"):
         raise ParameterError(f"Learner '{options.primary}': for masks there are network and pixels.")
+    minutes = _minutes(options)
     if options.primary == "network" and not minutes:
         raise ParameterError(
             "A network without minutes to train it, or without torch: expected --minutes above 0 and the extra 'deep'."
@@ -265,7 +279,10 @@ def _trainers(cases: MaskCases, options: MaskOptions, seconds: float, say: Say) 
         held = range(len(fold.train), len(images))
         settings = NetworkSettings(seconds, options.features, options.epochs)
         what = f"training network {fold.name or number + 1}"
-        return train_network(images, masks, names, held, settings, seed=options.seed, say=lambda k, n: say(what, k, n))
+        start = None if options.start is None else options.start.trained
+        return train_network(
+            images, masks, names, held, settings, start=start, seed=options.seed, say=lambda k, n: say(what, k, n)
+        )
 
     made: dict[str, Trainer] = {"atlas": atlas, "pixels": pixels}
     return {**made, "network": network} if seconds else made

@@ -18,7 +18,7 @@ from isocenter.learn.data.turned import places_in
 from isocenter.learn.evaluate.compare import Difference
 from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.leakage.report import LeakageReport
-from isocenter.learn.leakage.scan import scan
+from isocenter.learn.package.start import Start, scanned
 from isocenter.learn.places.baselines import fit_blobs, fit_mean_place, fit_template
 from isocenter.learn.places.model import PlaceModel, fitted_around
 from isocenter.learn.places.places import Places
@@ -50,6 +50,8 @@ class PlaceOptions:
         Finder whose score is the result; None takes the network where there is time for it, else the last baseline.
     accept_leak
         Why a finding that would refuse the study is accepted; None refuses.
+    start
+        A network that every training begins with; None begins with random weights.
     """
 
     folds: int = 5
@@ -57,6 +59,7 @@ class PlaceOptions:
     minutes: float = 0.0
     primary: str | None = None
     accept_leak: str | None = None
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class PlaceStudy:
         How the final model was made, as plain values.
     notes
         What was assumed or left out, one sentence each.
+    start
+        The network that every training began with; None where weights were random.
     """
 
     cohort: Cohort
@@ -108,6 +113,7 @@ class PlaceStudy:
     final: PlaceModel
     plan: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
+    start: Start | None = None
 
     @property
     def proof(self) -> PlaceProof:
@@ -130,6 +136,7 @@ class _Data:
     names: tuple[str, ...]
     seed: int
     seconds: float
+    start: Start | None = None
 
 
 def study_places(cohort: Cohort, options: PlaceOptions | None = None, say: Say | None = None) -> PlaceStudy:
@@ -161,14 +168,14 @@ def study_places(cohort: Cohort, options: PlaceOptions | None = None, say: Say |
         raise ContentError(f"No {truth[0].kind} in any of the {len(kept)} cases of '{kept.name}': expected some to learn.")
     splits = kfold(kept, options.folds, options.seed, ("site",))
     sites = sites_apart(kept)
-    report = scan(kept, splits, accept=options.accept_leak, progress=None if say is None else lambda k, n: say("scanning", k, n))
-    report.require()
+    report = scanned(kept, splits, images.__getitem__, options.start, accept=options.accept_leak, say=say)
     trainings = len(splits.folds) + 1
     away_too = 0 if sites is None else len(sites.folds)
     budget = options.minutes * 60.0
     notes = [*kept.notes, *splits.notes]
     network_away = budget / max(trainings + away_too, 1) >= _LEAST_SECONDS and finders[-1] == FINDERS[cohort.task][-1]
-    data = _Data(kept, images, truth, names, options.seed, budget / (trainings + (away_too if network_away else 0)))
+    each = budget / (trainings + (away_too if network_away else 0))
+    data = _Data(kept, images, truth, names, options.seed, each, options.start)
     proofs = {name: _proved(data, splits, name, say) for name in finders}
     primary = options.primary or finders[-1]
     away = None
@@ -188,7 +195,7 @@ def study_places(cohort: Cohort, options: PlaceOptions | None = None, say: Say |
     }  # fmt: skip
     return PlaceStudy(
         kept, truth, names, aside, splits, sites, report, proofs, primary, differences, away,
-        _apart(data, proofs[primary]), final, plan, tuple(notes),
+        _apart(data, proofs[primary]), final, plan, tuple(notes), options.start,
     )  # fmt: skip
 
 
@@ -277,7 +284,8 @@ def _fit(data: _Data, train: Sequence[int], name: str) -> PlaceModel:
     held = _validation(data, train)
     train_one: Any = train_landmarks if name == "landmark net" else train_detector
     cases = [data.cohort.samples[k].identifier for k in train]
-    network = train_one(images, truth, names=cases, validation=held or 0.0, seconds=data.seconds, seed=data.seed)
+    start = None if data.start is None else data.start.trained
+    network = train_one(images, truth, names=cases, validation=held or 0.0, seconds=data.seconds, start=start, seed=data.seed)
     chosen = held or list(range(len(train)))
     return fitted_around(network, [images[k] for k in chosen], [truth[k] for k in chosen])
 

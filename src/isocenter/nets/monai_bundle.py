@@ -7,6 +7,7 @@ MONAI Bundle Specification: ``configs/inference.json`` with ``network_def``, ``m
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, UnsupportedError
 from isocenter.nets import weights
 
-__all__ = ["Turned", "bundle_config", "bundle_parts", "monai_network", "read_bundle"]
+__all__ = ["Turned", "bundle_config", "bundle_parts", "monai_network", "outputs_key", "read_bundle"]
 
 
 def read_bundle(folder: Path, config: str = "configs/inference.json", model: str = "models/model.pt") -> nn.Module:
@@ -125,6 +126,18 @@ def monai_network(name: str, parameters: Mapping[str, Any]) -> nn.Module:
     except (TypeError, ValueError) as error:
         raise ParameterError(f"MONAI's {name} does not take these parameters ({error}); check network_def.") from error
     return net
+
+
+def outputs_key(name: str) -> str:
+    """Return what a network of MONAI calls the number of its outputs.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    """
+    known = inspect.signature(getattr(monai_nets, name)).parameters
+    return "num_classes" if "num_classes" in known and "out_channels" not in known else "out_channels"
 
 
 class Turned(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def tensors(found: Any, path: Path, key: str | None = None) -> dict[str, Tensor]
     return state
 
 
-def begin_with(net: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+def begin_with(net: nn.Module, state: Mapping[str, Tensor], anew: Collection[str] | None = None) -> tuple[str, ...]:
     """Copy weights of an earlier training into a network; return the names of those that stay as they are.
 
     Weights that differ in the number of outputs only (another number of classes) stay random: they are learnt anew.
@@ -173,6 +173,8 @@ def begin_with(net: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
         Changed in place.
     state
         Name -> tensor, of the same network.
+    anew
+        Names that stay random, whatever their shape; None takes those that differ in the number of outputs only.
 
     Raises
     ------
@@ -180,13 +182,16 @@ def begin_with(net: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]:
         If they are those of another network; nothing is copied then.
     """
     own = net.state_dict()
-    strange = sorted(own.keys() ^ state.keys())
-    strange += [k for k in own if k in state and (own[k].ndim != state[k].ndim or own[k].shape[1:] != state[k].shape[1:])]
+    free = frozenset(anew or ())
+    strange = sorted((own.keys() ^ state.keys()) - free)
+    for name in [k for k in own if k in state and k not in free and own[k].shape != state[k].shape]:
+        if anew is not None or own[name].ndim != state[name].ndim or own[name].shape[1:] != state[name].shape[1:]:
+            strange.append(name)
     if strange:
         raise ParameterError(
             f"The weights to begin with are those of another network ('{strange[0]}' does not fit): expected the same network, channels "
             "and features; train by the plan that they were trained by."
         )
-    kept = tuple(k for k in own if own[k].shape != state[k].shape)
+    kept = tuple(k for k in own if k in free or own[k].shape != state[k].shape)
     net.load_state_dict({k: own[k] if k in kept else state[k] for k in own})
     return kept

@@ -16,7 +16,7 @@ def test_more_cases_show_more() -> None:
 
 def test_too_many_parameters_are_named() -> None:
     found = classification_size({"no": 90, "yes": 30}, parameters=1000)
-    assert found.events_per_parameter == pytest.approx(0.03) and "1000 quantities" in found.sentences[1]
+    assert found.events_per_parameter == pytest.approx(0.03) and "1000 features are offered" in found.sentences[1]
     assert "30 patients of the rarest class" in found.sentences[1]
 
 

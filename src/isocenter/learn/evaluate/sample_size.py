@@ -40,7 +40,12 @@ class SampleSize:
 
 
 def classification_size(
-    counts: dict[str, int], parameters: int | None = None, auc: float = 0.85, correlation: float = 0.5
+    counts: dict[str, int],
+    parameters: int | None = None,
+    auc: float = 0.85,
+    correlation: float = 0.5,
+    *,
+    weights: int | None = None,
 ) -> SampleSize:
     """Say what a classification study of this size can show.
 
@@ -49,11 +54,13 @@ def classification_size(
     counts
         Class -> independent patients.
     parameters
-        Quantities that the model fits from the data (features offered, not features kept); None where that has no meaning.
+        Features offered to the model (not those kept); None where it takes none.
     auc
         Assumed area under the ROC curve.
     correlation
         Assumed correlation of two models' areas on the same cases.
+    weights
+        Numbers that a network learns, where the model is one.
 
     References
     ----------
@@ -78,22 +85,25 @@ def classification_size(
     per = fewest / parameters if parameters else float("nan")
     if parameters and per < 10:
         sentences.append(
-            f"{parameters} quantities are fitted from {fewest} patients of the rarest class ({per:.2g} each, 10 or more are advised): "
-            "expect the score to fall on new data, whatever it is here."
+            f"{parameters} features are offered to the model for {fewest} patients of the rarest class ({per:.2g} for each, 10 or more are "
+            "advised): expect the score to fall on new data, whatever it is here."
         )
+    sentences += _of_network(weights, fewest, " of the rarest class", "the score to fall")
     if fewest < 30:
         sentences.append(f"With {fewest} patients of class '{rare}' nothing can be said about its subgroups.")
     return SampleSize(n, fewest, half, detectable, per, tuple(sentences))
 
 
-def regression_size(n: int, parameters: int | None = None, spread: float = 1.0, unit: str = "") -> SampleSize:
+def regression_size(
+    n: int, parameters: int | None = None, spread: float = 1.0, unit: str = "", *, weights: int | None = None
+) -> SampleSize:
     """Say what a regression study of this size can show.
 
     Parameters
     ----------
     n
         Independent patients.
-    parameters
+    parameters, weights
         As for `classification_size`.
     spread
         Standard deviation that the absolute errors are expected to have, in `unit`.
@@ -112,10 +122,21 @@ def regression_size(n: int, parameters: int | None = None, spread: float = 1.0, 
     ]
     if parameters and per < 10:
         sentences.append(
-            f"{parameters} quantities are fitted from {n} patients ({per:.2g} each, 10 or more are advised): expect the error to grow "
-            "on new data."
+            f"{parameters} features are offered to the model for {n} patients ({per:.2g} for each, 10 or more are advised): expect the error "
+            "to grow on new data."
         )
+    sentences += _of_network(weights, n, "", "the error to grow")
     return SampleSize(n, n, half, detectable, per, tuple(sentences))
+
+
+def _of_network(weights: int | None, patients: int, of_which: str, expected: str) -> list[str]:
+    """Return the sentence on a network: rules of cases for each quantity say nothing of it."""
+    if not weights:
+        return []
+    return [
+        f"The network learns {weights:,} weights from {patients} patients{of_which}: no rule says how many it needs; expect {expected} on new "
+        "data, whatever it is here."
+    ]
 
 
 def segmentation_size(n: int, spread: float) -> SampleSize:

@@ -21,7 +21,7 @@ class Finding:
     ----------
     kind
         ``duplicates across``, ``duplicates within``, ``patient``, ``file name``, ``source``, ``metadata``, ``feature``,
-        ``label conflict``, ``unreadable``.
+        ``label conflict``, ``unreadable``, ``start`` (cases that a network to begin with has seen).
     severity
         ``refuse`` where a result would mean nothing, ``warn`` where it must be read with care.
     sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from isocenter.core.errors import ParameterError
 from isocenter.core.text import plain
@@ -22,6 +22,7 @@ def scan(
     splits: Splits | None = None,
     *,
     accept: str | None = None,
+    further: Sequence[Finding] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> LeakageReport:
     """Look for what would make a result better than it is.
@@ -34,6 +35,8 @@ def scan(
         How they are divided; None looks at the cases alone.
     accept
         Why a refusal is overridden; recorded in the report.
+    further
+        What was found elsewhere and belongs into the same report.
     progress
         Called with (done, of) after each image.
 
@@ -49,15 +52,16 @@ def scan(
     """
     if accept is not None and not accept.strip():
         raise ParameterError("Accepting a leak needs its reason: expected some words that a reader of the report can judge.")
-    findings: list[Finding] = []
+    findings: list[Finding] = [*further]
     if splits is not None:
-        findings += _shared(cohort, splits, [s.patient for s in cohort.samples], "")
+        shared = _shared(cohort, splits, [s.patient for s in cohort.samples], "")
+        findings += shared
     if any(s.path is not None for s in cohort.samples):
         facts = gather(cohort, progress)
         findings += _unreadable(cohort, facts.unreadable)
         if splits is not None and any(facts.patients):
             known = [p or s.patient for p, s in zip(facts.patients, cohort.samples, strict=True)]
-            findings += _shared(cohort, splits, known, " by the image headers") if not findings else []
+            findings += _shared(cohort, splits, known, " by the image headers") if not shared else []
         findings += judge_copies(cohort, find_copies(facts), splits)
         findings += judge_names(cohort)
         findings += judge_metadata(cohort, facts.table)

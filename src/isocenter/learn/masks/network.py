@@ -52,6 +52,7 @@ def train_network(
     held: Sequence[int],
     settings: NetworkSettings,
     *,
+    start: TrainedSegmenter | None = None,
     seed: int = 0,
     say: Callable[[int, int], None] | None = None,
 ) -> TrainedSegmenter:
@@ -65,6 +66,8 @@ def train_network(
         Positions of the cases, of other patients than the rest, that choose the best epoch; none keeps the last.
     settings
         What it may take.
+    start
+        A network whose weights are begun with; the plan keeps its architecture, spacing and normalisation.
     seed
         Of weights and patches.
     say
@@ -78,9 +81,11 @@ def train_network(
     from isocenter.learn.train.fingerprint import fingerprint
     from isocenter.learn.train.plan import Budget, make_plan
     from isocenter.learn.train.segmentation import train_segmenter
+    from isocenter.learn.train.start_plan import plan_from
 
     budget = Budget(seconds=settings.seconds, features=settings.features, epochs=settings.epochs)
-    plan = make_plan(fingerprint(images, masks, names), budget)
+    known = fingerprint(images, masks, names)
+    plan = make_plan(known, budget) if start is None else plan_from(start.plan, known, budget)
     plan = replace(_smaller_batches(plan, len(images) - len(held), settings), seconds=None)
     # Validation costs time that the budget does not count: a dozen looks find the best epoch nearly as well as one after each.
     plan = replace(plan, settings=replace(plan.settings, every=max(plan.settings.epochs // 12, 1)))
@@ -89,7 +94,9 @@ def train_network(
         if say is not None:
             say(int(row.epoch), plan.settings.epochs)
 
-    return train_segmenter(images, masks, names=names, validation=list(held), plan=plan, seed=seed, progress=progress)
+    return train_segmenter(
+        images, masks, names=names, validation=list(held), plan=plan, start=start, seed=seed, progress=progress
+    )
 
 
 def _smaller_batches(plan: Plan, cases: int, settings: NetworkSettings) -> Plan:

@@ -44,6 +44,7 @@ def card_of(manifest: Mapping[str, Any], scores: Mapping[str, Any], held: Sequen
     for key in ("name", "cases", "patients", "sites", "cohort", "splits", "seed"):
         if training.get(key) not in (None, "", []):
             lines.append(f"- {key}: {_shown(training[key])}")
+    lines += _began(training)
     lines += ["", "## What it proved", "", *_scores(scores), ""]
     lines += ["## Limits", "", *[f"- {plain(text, 1000)}" for text in manifest["limits"]]]
     lines += [
@@ -85,6 +86,19 @@ def _task(manifest: Mapping[str, Any]) -> list[str]:
             "The higher it is the earlier the event is expected; it is no time and no probability.",
         ]
     return [f"Prediction of a number (unit {plain(manifest['unit'], 40)}). {plain(manifest['model'], 300)}"]
+
+
+def _began(training: Mapping[str, Any]) -> list[str]:
+    """Return what the weights began with, and whether its cases are known."""
+    lines = []
+    for k, ancestor in enumerate(training.get("ancestors", [])):
+        seen = (
+            f"{ancestor['cases']} cases of '{_shown(ancestor['cohort'])}'" if ancestor["digests"] else "cases that are not known"
+        )
+        head = "Its weights began with those of" if k == 0 else "which began with those of"
+        licence = f", licence: {_shown(ancestor['licence'])}" if ancestor["licence"] else ""
+        lines.append(f"- {head} '{_shown(ancestor['name'])}' ({_shown(ancestor['sha256'])}{licence}), trained on {seen}")
+    return lines
 
 
 def _scores(scores: Mapping[str, Any]) -> list[str]:

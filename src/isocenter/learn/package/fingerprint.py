@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from isocenter.core.image import Image
 
-__all__ = ["case_digest", "check_fingerprint", "fingerprint_of", "image_facts", "unlike_image", "unlike_row"]
+__all__ = ["case_digest", "check_fingerprint", "fingerprint_of", "image_facts", "known_again", "unlike_image", "unlike_row"]
 
 #: Quantiles of the samples of an image that are compared.
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 #: How far beyond the training range is still called like it, in widths of that range.
 _SLACK = 0.25
+#: Types that the same samples may be stored as.
+_STORED = ("u1", "i2", "u2", "i4", "f4", "f8")
 #: With more features than this, single ones lie outside by chance: their share is judged instead.
 _MANY = 64
 
@@ -27,6 +29,31 @@ def case_digest(value: Image | npt.ArrayLike) -> str:
     if isinstance(value, Image):
         return digest_array(np.ascontiguousarray(value.array), list(value.dims))
     return digest_array(np.ascontiguousarray(np.asarray(value, np.float64).ravel()), ["row"])
+
+
+def known_again(value: Image | npt.ArrayLike, known: Collection[str]) -> bool:
+    """Return whether a case is among those of some digests, whatever type its samples are stored as.
+
+    Parameters
+    ----------
+    value
+        An image, or a row of features.
+    known
+        Digests as `case_digest` gives them.
+    """
+    if not known:
+        return False
+    if case_digest(value) in known:
+        return True
+    if not isinstance(value, Image):
+        return False
+    samples = np.asarray(value.array)
+    for kind in _STORED:
+        with np.errstate(invalid="ignore", over="ignore"):
+            other = samples.astype(kind)
+        if other.dtype != samples.dtype and np.array_equal(other, samples) and case_digest(value.with_array(other)) in known:
+            return True
+    return False
 
 
 def image_facts(image: Image) -> dict[str, Any]:

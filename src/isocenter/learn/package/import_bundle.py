@@ -10,7 +10,8 @@ from typing import Any
 from isocenter.core.errors import FormatError, UnsupportedError
 from isocenter.core.labels import Segment
 from isocenter.learn.package.importing import FAR, Imported, axes_of, filled, tried
-from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter, built_net
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
+from isocenter.learn.train.architecture import built_net
 from isocenter.learn.train.heads import ClassHead
 from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
@@ -79,7 +80,7 @@ def from_bundle(folder: Path, model: str = "models/model.pt") -> Imported:
         )
     if prepared.scale:
         raise UnsupportedError(f"{folder}: a classifier that clips values: expected one that takes standardised images.")
-    trained = TrainedNetwork(ClassHead(tuple(names)), size, channels, (net.eval(),))
+    trained = TrainedNetwork(ClassHead(tuple(names)), size, channels, (net.eval(),), (), f"monai.{name}", parameters)
     model_of = NetworkPredictor(trained, f"monai.{name}", parameters)
     return Imported(model_of, axes_of(len(size)), channels, size, None, before=before, notes=(note,))
 

@@ -15,7 +15,8 @@ from isocenter.core.errors import ContentError, IsocenterError, ParameterError, 
 from isocenter.core.image import Image
 from isocenter.core.labels import Segment
 from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
-from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter, built_net
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
+from isocenter.learn.train.architecture import built_net
 from isocenter.learn.train.heads import ClassHead
 from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.nnunet import import_nnunet
@@ -192,7 +193,7 @@ def from_description(path: Path, described: Described, key: str | None = None) -
         filled(net, source_weights(path, key), path, described.network)
     tried(net, channels, described.size, outputs, segments, path)
     if not segments:
-        trained = TrainedNetwork(ClassHead(names), described.size, channels, (net.eval(),))
+        trained = TrainedNetwork(ClassHead(names), described.size, channels, (net.eval(),), (), described.network, parameters)
         return Imported(
             NetworkPredictor(trained, described.network, parameters),
             axes_of(axes),

@@ -11,18 +11,18 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from isocenter import nets
 from isocenter.core.errors import FormatError, IsocenterError
 from isocenter.core.image import Image
 from isocenter.core.results import Prediction
 from isocenter.learn.evaluate.calibration import Calibrator
 from isocenter.learn.package.models import calibrator_from, calibrator_to
+from isocenter.learn.train.architecture import built_net
 from isocenter.learn.train.heads import head_from
 from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
-__all__ = ["NetworkPredictor", "NetworkSegmenter", "built_net", "restore", "restored_net", "take_apart"]
+__all__ = ["NetworkPredictor", "NetworkSegmenter", "restore", "restored_net", "take_apart"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -121,7 +121,7 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
         head, parameters = head_from(description), dict(description["parameters"])
         whole = {"in_channels": channels, "out_channels": head.outputs, "dimensions": len(size), **parameters}
         made = [restored_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
-        trained = TrainedNetwork(head, size, channels, tuple(made))
+        trained = TrainedNetwork(head, size, channels, tuple(made), (), str(description["network"]), parameters)
         calibrator = calibrator_from(description["calibrator"])
         return NetworkPredictor(trained, description["network"], parameters, calibrator, float(description["threshold"]))
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -139,26 +139,6 @@ def restored_net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, 
     net = built_net(name, parameters)
     net.load_state_dict(state)
     return net.eval()
-
-
-def built_net(name: str, parameters: Mapping[str, Any]) -> nn.Module:
-    """Return a new network: of `isocenter.nets`, one of MONAI's that was imported (``monai.UNet``), or one that came as ONNX (``onnx``).
-
-    Parameters
-    ----------
-    name, parameters
-        As a package describes them.
-    """
-    if name.startswith("monai."):
-        from isocenter.nets.monai_bundle import Turned, monai_network
-
-        return Turned(monai_network(name.removeprefix("monai."), parameters["arguments"]))
-    if name == "onnx":
-        from isocenter.nets.onnx_runtime import OnnxNetwork
-
-        return OnnxNetwork(int(parameters["bytes"]))
-    net: nn.Module = nets.build(name, **parameters)
-    return net
 
 
 def _fits(name: str, parameters: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter._version import __version__
 from isocenter.core.errors import FormatError, IsocenterError, ParameterError, SpecError, VerificationError
 from isocenter.core.extras import require
 from isocenter.core.provenance import digest_json
@@ -21,9 +20,11 @@ from isocenter.io import atomic
 from isocenter.io.budget import Budget
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.package import models, pixels, places, selftest
+from isocenter.learn.package.ancestry import check_ancestors
 from isocenter.learn.package.archive import SUFFIX, pack, unpack
 from isocenter.learn.package.card import card_of
 from isocenter.learn.package.fingerprint import check_fingerprint
+from isocenter.learn.package.manifest import FORMAT, SEGMENTERS, manifest_of
 from isocenter.learn.package.model import MODEL_STEPS, Package
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.package.pixels import PixelSegmenter
@@ -33,12 +34,9 @@ from isocenter.pipeline import yaml
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.spec import load
 
-__all__ = ["FORMAT", "Training", "read_package", "write_package"]
+__all__ = ["UNSTATED", "Training", "read_package", "write_package"]
 
-FORMAT = "isocenter model package 1"
-
-#: Kinds of models that label images, and how far a self-test may be off for each kind.
-_SEGMENTERS = ("segmenter", "pixels")
+#: How far a self-test may be off for each kind of model.
 _TOLERANCES = {
     "table": 1e-6,
     "classifier": 1e-4,
@@ -48,7 +46,7 @@ _TOLERANCES = {
     **dict.fromkeys(places.KINDS, 1e-2),
 }
 #: What stands in the file where its maker names no other terms.
-_LICENCE = "No licence was stated by the maker of this model: all rights are reserved until they say otherwise.\n"
+UNSTATED = "No licence was stated by the maker of this model: all rights are reserved until they say otherwise.\n"
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,8 @@ class Training:
         Of everything random.
     digests
         Of each training case (`fingerprint.case_digest`): they are refused where the model is to be validated.
+    ancestors
+        Models whose weights the training began with, the latest first, as `start.Start.ancestors` gives them.
     """
 
     name: str = ""
@@ -79,9 +79,10 @@ class Training:
     splits: str = ""
     seed: int = 0
     digests: tuple[str, ...] = ()
+    ancestors: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, cohort: Cohort, splits: Splits, digests: Iterable[str]) -> Training:
+    def of(cls, cohort: Cohort, splits: Splits, digests: Iterable[str], ancestors: Iterable[Mapping[str, Any]] = ()) -> Training:
         """Return what is known of a model of all cases of a cohort.
 
         Parameters
@@ -90,6 +91,8 @@ class Training:
             The cases, and the divisions by which it was proved.
         digests
             Of each case (`fingerprint.case_digest`).
+        ancestors
+            Models whose weights it began with.
         """
         return cls(
             cohort.name,
@@ -100,6 +103,7 @@ class Training:
             digest_json(splits.to_json()),
             splits.seed,
             tuple(digests),
+            tuple(ancestors),
         )
 
 
@@ -169,7 +173,9 @@ def write_package(
         raise ParameterError(f"Pipeline '{pipeline.name}' of a model package: expected one step {' or '.join(MODEL_STEPS)}.")
     # A score that is not defined (precision where nothing was called) is no figure to compare with, and no JSON either.
     rows = {k: asdict(v) for k, v in (scores or {}).items() if math.isfinite(v.value)}
-    manifest = _manifest(name, description, model, fingerprint, training or Training(), codes or {}, unit, intended_use, limits)
+    manifest = manifest_of(
+        name, description, model, fingerprint, asdict(training or Training()), codes or {}, unit, intended_use, limits
+    )
     draft = Package(manifest, model, pipeline, fingerprint, rows, dict(plan or {}))
     value: Any = (
         selftest.made_up_row(fingerprint) if description.get("source") == "table" else selftest.made_up_image(fingerprint)
@@ -178,7 +184,7 @@ def write_package(
     spread = float(rows["mae_of_median"]["value"]) if "mae_of_median" in rows else 1.0
     test = selftest.described(value, draft.predict(value), tolerance, spread)
     card = card_of(manifest, rows, models.held_rows(description))
-    data = _members(replace(draft, card=card, licence=licence or _LICENCE, test=test), description, arrays)
+    data = _members(replace(draft, card=card, licence=licence or UNSTATED, test=test), description, arrays)
     atomic.make_folder(path.parent)
     atomic.write_bytes(path, pack(data), check=_proved)
     return read_package(path)
@@ -266,6 +272,7 @@ def _check(package: Package) -> None:
         raise FormatError(f"its task is '{package.manifest['task']}', which is not known")
     if tuple(package.model.classes) != package.classes or not isinstance(package.manifest["training"]["digests"], list):
         raise FormatError("its classes are not those of its model")
+    check_ancestors(package.manifest["training"])
     for key in ("name", "unit", "intended_use", "model"):
         str(package.manifest[key])
 
@@ -336,57 +343,10 @@ def _members(package: Package, description: Mapping[str, Any], arrays: Mapping[s
 
 
 def _default_pipeline(name: str, description: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Pipeline:
-    segments, finds = description["kind"] in _SEGMENTERS, description["kind"] in places.KINDS
+    segments, finds = description["kind"] in SEGMENTERS, description["kind"] in places.KINDS
     to = "predicted" if segments else "found" if finds else "prediction"
     operation = "segment.package" if segments else "detect.package" if finds else "classify.package"
     step = Step(operation, {}, ("image",), to)
     applies = {"modality": list(fingerprint["modality"])} if fingerprint.get("modality") else {}
     report = {"labels": [to]} if segments else {}
     return Pipeline(name, (step,), title=name.replace("-", " ").capitalize(), applies=applies, report=report)
-
-
-def _manifest(
-    name: str, description: Mapping[str, Any], model: Any, fingerprint: Mapping[str, Any], training: Training,
-    codes: Mapping[str, Sequence[str]], unit: str, intended_use: str, limits: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
-    kind = description["kind"]
-    task = "segmentation" if kind in _SEGMENTERS else "classification" if model.classes else "regression"
-    task = "survival" if getattr(model, "baseline", None) is not None else places.KINDS.get(kind, task)
-    classes = [{"name": c, "code": list(codes[c]) if c in codes else None} for c in model.classes]
-    if kind in _SEGMENTERS:
-        classes = [s.to_dict() for s in model.trained.segments]
-    if kind == "table":
-        learners = sorted({m.fitted.recipe.learner for m in model.members})
-        words = f"Learner {', '.join(learners)} on {len(model.names)} features, mean of {len(model.members)} fitted models."
-    elif kind == "pixels":
-        words = "Classifier of samples by brightness, surroundings and place; no network."
-    elif kind in places.KINDS:
-        words = places.words_of(model)
-    else:
-        network = model.trained.plan.network if kind == "segmenter" else model.network
-        words = f"Network {network}, mean of {len(model.trained.networks)} trainings."
-    inputs = {
-        "source": description.get("source", "image"),
-        "modality": fingerprint.get("modality", []),
-        "axes": fingerprint.get("dims", []),
-        "spacing": {k: v for k, v in fingerprint.get("spacing", {}).items() if k != "middle"},
-        "unit": fingerprint.get("unit", []),
-        "quantity": fingerprint.get("quantity", []),
-        "features": list(model.names) if description.get("source") == "table" else [],
-    }
-    return {
-        "format": FORMAT,
-        "isocenter": __version__,
-        "name": name,
-        "task": task,
-        "model": words,
-        "classes": classes,
-        "unit": unit,
-        "threshold": getattr(model, "threshold", None)
-        if (len(classes) == 2 and task == "classification") or task == "detection"
-        else None,
-        "inputs": inputs,
-        "training": {**asdict(training), "sites": list(training.sites), "digests": sorted(training.digests)},
-        "intended_use": intended_use,
-        "limits": list(limits),
-    }

@@ -16,7 +16,8 @@ from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.evaluate.calibration import Reliability, reliability
 from isocenter.learn.evaluate.classification import evaluate_classification
 from isocenter.learn.evaluate.regression import evaluate_regression
-from isocenter.learn.package.fingerprint import case_digest
+from isocenter.learn.package.ancestry import known_digests
+from isocenter.learn.package.fingerprint import known_again
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_survival import survival_scores
 
@@ -182,11 +183,12 @@ def refuse_training(package: Package, cohort: Cohort) -> None:
     cohort
         What it is to be judged on.
     """
-    known = set(package.manifest["training"]["digests"])
+    known, _ = known_digests(package.manifest["training"])
     found = []
     for k, sample in enumerate(cohort.samples):
         try:
-            if known and case_digest(_value(package, cohort, k)) in known:
+            value = _value(package, cohort, k)
+            if known_again(value, known) or (isinstance(value, Image) and known_again(package.prepared(value), known)):
                 found.append(sample.identifier)
         except IsocenterError:
             continue  # what cannot be read is set aside with its reason later

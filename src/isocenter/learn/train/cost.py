@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from isocenter import nets
+from isocenter.learn.train.architecture import built_net, shell
 from isocenter.learn.train.settings import FitSettings
 
 __all__ = ["NOMINAL_RATE", "nominal_seconds", "step_seconds", "training_bytes"]
@@ -33,9 +33,7 @@ def training_bytes(network: str, parameters: Mapping[str, Any], shape: Sequence[
     shape
         (batch, channels, *spatial) of the input.
     """
-    with torch.device("meta"):
-        net = nets.build(network, **parameters).train()
-        image = torch.empty(tuple(shape))
+    net, image = shell(network, parameters).train(), torch.empty(tuple(shape), device="meta")
     kept = [0]
 
     def count(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -59,9 +57,7 @@ def nominal_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence
     shape
         (batch, channels, *spatial) of the input.
     """
-    with torch.device("meta"):
-        net = nets.build(network, **parameters).train()
-        image = torch.empty(tuple(shape))
+    net, image = shell(network, parameters).train(), torch.empty(tuple(shape), device="meta")
     with FlopCounterMode(display=False) as counter:
         net(image)
     return 3.0 * counter.get_total_flops() / NOMINAL_RATE
@@ -70,7 +66,7 @@ def nominal_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence
 def step_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence[int], settings: FitSettings) -> float:
     """Return the wall seconds of one training step on this machine (the second of two: the first one prepares kernels)."""
     with torch.random.fork_rng(devices=[]):
-        net = nets.build(network, **parameters).train()
+        net = built_net(network, parameters).train()
         image = torch.zeros(tuple(shape))
         if settings.channels_last and image.ndim == 4:
             image = image.contiguous(memory_format=torch.channels_last)

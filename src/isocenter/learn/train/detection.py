@@ -20,10 +20,12 @@ from isocenter.learn.train.frames import check_alike, framed
 from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_net import PlaceNet, built, saved
+from isocenter.learn.train.place_net import PlaceNet, new_net, saved
 from isocenter.learn.train.place_plan import PlacePlan, detection_plan
 from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.start import require_kind
+from isocenter.learn.train.start_plan import place_plan_from
 from isocenter.nets.boxes import Targets
 
 __all__ = ["LEAST", "MOST", "OVERLAP", "TrainedDetector", "read_detector", "train_detector"]
@@ -73,6 +75,7 @@ def train_detector(
     plan: PlacePlan | None = None,
     seconds: float | None = None,
     settings: FitSettings | None = None,
+    start: TrainedDetector | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
@@ -95,6 +98,9 @@ def train_detector(
         Budget on the nominal machine; None trains the epochs of the settings.
     settings
         Of the engine.
+    start
+        An earlier training whose weights are begun with: network, spacing and channels are its own, its last layers begin at random where
+        it finds something else, as everything does by default.
     folder
         Where plan, checkpoints and curves go; a broken training goes on from there.
     seed
@@ -108,11 +114,21 @@ def train_detector(
     ------
     ContentError
         If the data cannot be used; the message names the case.
+    ParameterError
+        If `start` takes other images.
     """
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     classes = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    plan = kept_plan(PlacePlan, plan, folder, lambda: detection_plan(images, truth, classes, seconds, settings))
+    if start is not None:
+        require_kind(images[0], len(start.plan.spacing), start.plan.channels)
+
+    def planned() -> PlacePlan:
+        if start is not None:
+            return place_plan_from(start.plan, images, truth, classes, seconds, settings)
+        return detection_plan(images, truth, classes, seconds, settings)
+
+    plan = kept_plan(PlacePlan, plan, folder, planned)
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
     held = held_out(validation, len(images), seed, groups)
     learning = [k for k in range(len(images)) if k not in held]
@@ -122,9 +138,7 @@ def train_detector(
         [np.array([plan.names.index(n) for n in truth[k].names], np.int64) for k in learning],
         [cases[k] for k in learning], plan.size, plan.spacing, plan.batch, plan.augment, plan.mirror, seed,
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = built(plan)
+    net = new_net(plan, seed, start)
     checked = [(images[k], truth[k]) for k in held]
     fitted = fit(
         net,

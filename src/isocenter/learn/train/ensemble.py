@@ -49,7 +49,8 @@ def joined_networks(members: Sequence[TrainedNetwork]) -> TrainedNetwork:
     if any((m.head, m.size, m.channels) != (first.head, first.size, first.channels) for m in members):
         raise ParameterError("Networks of an ensemble with different classes, units or sizes: expected the same for all.")
     networks = tuple(net for member in members for net in member.networks)
-    return TrainedNetwork(first.head, first.size, first.channels, networks, tuple(h for m in members for h in m.histories))
+    histories = tuple(h for m in members for h in m.histories)
+    return TrainedNetwork(first.head, first.size, first.channels, networks, histories, first.network, first.parameters)
 
 
 def _first(members: Sequence[Member]) -> Member:

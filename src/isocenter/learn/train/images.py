@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from isocenter import nets
 from isocenter.core.errors import ContentError, ParameterError
 from isocenter.core.image import Image
 from isocenter.core.provenance import digest_array
@@ -21,6 +20,7 @@ from isocenter.kernels.interpolate import sample_affine
 from isocenter.kernels.smooth import gaussian
 from isocenter.learn.loading.loader import Loader, Recipe
 from isocenter.learn.train import cases, distributed
+from isocenter.learn.train.architecture import built_net, complete
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.feed import Feed
 from isocenter.learn.train.fingerprint import channel_first, channels_of
@@ -29,6 +29,7 @@ from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.preparation import normalised
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.start import begun, require_kind
 
 __all__ = ["TrainedNetwork", "TrainingOptions", "require_images", "sized", "train_images", "train_prepared"]
 
@@ -44,7 +45,10 @@ class TrainingOptions(TypedDict, total=False):
         Indices of the cases that choose the best epoch (by the first of the head's scores), or the part to draw, stratified by
         class; 0 keeps the last epoch. Default: 0.2.
     network, parameters
-        Name in `isocenter.nets` and its further parameters. Default: ``resnet``.
+        Name in `isocenter.nets` and its further parameters. Default: those of `start`, else ``resnet``.
+    start
+        An earlier training, or an imported network, whose (first) network's weights are begun with; its last layers begin at random
+        where the classes have other names, as everything does by default. Images are brought to its size.
     batch
         Images a batch; of classes each is drawn equally often. Default: 16.
     settings
@@ -64,8 +68,9 @@ class TrainingOptions(TypedDict, total=False):
     """
 
     validation: Sequence[int] | float
-    network: str
+    network: str | None
     parameters: Mapping[str, Any] | None
+    start: TrainedNetwork | None
     batch: int
     settings: FitSettings | None
     mirror: Sequence[int]
@@ -94,6 +99,8 @@ class TrainedNetwork:
         One of each training.
     histories
         Their histories, where they were trained here.
+    network, parameters
+        Name in `isocenter.nets`, and what the networks were built with beside channels, outputs and axes.
     """
 
     head: Head
@@ -101,6 +108,8 @@ class TrainedNetwork:
     channels: int
     networks: tuple[nn.Module, ...]
     histories: tuple[History, ...] = ()
+    network: str = "resnet"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -164,7 +173,10 @@ def train_images(
     **options
         See `TrainingOptions`.
     """
-    axes = images[0].geometry.ndim
+    axes, start = images[0].geometry.ndim, options.get("start")
+    if start is not None:
+        require_kind(images[0], len(start.size), start.channels)
+        size = start.size if size is None else size
     if size is None:
         median = np.median([i.geometry.shape for i in images], axis=0)
         size = [int(min(n, 224 if axes == 2 else 64)) for n in median]
@@ -178,8 +190,9 @@ def train_prepared(
     *,
     names: Sequence[str] | None = None,
     validation: Sequence[int] | float = 0.2,
-    network: str = "resnet",
+    network: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    start: TrainedNetwork | None = None,
     batch: int = 16,
     settings: FitSettings | None = None,
     mirror: Sequence[int] = (),
@@ -201,7 +214,7 @@ def train_prepared(
         Index of the class of each, or its number, and what is learnt.
     names
         Of the cases, for messages.
-    validation, network, parameters, batch, settings, mirror, augment, folder, seed, progress, groups, workers, cache
+    validation, network, parameters, start, batch, settings, mirror, augment, folder, seed, progress, groups, workers, cache
         As of `TrainingOptions`.
     """
     names = [f"case {k + 1}" for k in range(len(data))] if names is None else names
@@ -218,12 +231,9 @@ def train_prepared(
         recipe, channels, 4 * data[0].size * len(data), workers, cache, None if folder is None else Path(folder)
     )
     kept = cases.kept(names, place, lambda k: digest_array(data[k]), lambda k: (data[k], None))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = nets.build(
-            network,
-            **{"in_channels": channels, "out_channels": head.outputs, "dimensions": len(size), **(parameters or {})},
-        )
+    network, own = _architecture(network, parameters, start)
+    whole = complete(network, {"in_channels": channels, "dimensions": len(size), **own}, head.outputs)
+    net = _new(network, whole, head, seed, start)
     part = (distributed.rank(), distributed.world())
     drawn = None if strata is None else strata[learning].tolist()
     with Loader([kept[k] for k in learning], recipe, workers, strata=drawn, part=part) as loader:
@@ -236,7 +246,30 @@ def train_prepared(
             folder=folder,
             progress=progress,
         )
-    return TrainedNetwork(head, tuple(size), channels, (fitted.net,), (fitted.history,))
+    kept_of = {k: v for k, v in whole.items() if k not in ("in_channels", "out_channels", "dimensions")}
+    return TrainedNetwork(head, tuple(size), channels, (fitted.net,), (fitted.history,), network, kept_of)
+
+
+def _architecture(
+    network: str | None, parameters: Mapping[str, Any] | None, start: TrainedNetwork | None
+) -> tuple[str, Mapping[str, Any]]:
+    """Return what is built: what is asked for, else the network that is begun with, else the usual one."""
+    if start is not None and network in (None, start.network):
+        return start.network, start.parameters if parameters is None else parameters
+    return network or "resnet", parameters or {}
+
+
+def _new(network: str, whole: Mapping[str, Any], head: Head, seed: int, start: TrainedNetwork | None) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = built_net(network, whole)
+    if start is not None:
+        if bool(start.classes) != bool(head.classes):
+            raise ParameterError(
+                "A network of classes to begin one of numbers with, or the reverse: expected one of the same task."
+            )
+        begun(net, network, whole, start.networks[0], same=start.classes == head.classes)
+    return net
 
 
 class _Score:

@@ -19,10 +19,12 @@ from isocenter.learn.train.frames import Framed, check_alike, framed
 from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.holding import held_out
 from isocenter.learn.train.place_batches import PlaceBatches
-from isocenter.learn.train.place_net import PlaceNet, built, saved
+from isocenter.learn.train.place_net import PlaceNet, new_net, saved
 from isocenter.learn.train.place_plan import PlacePlan, landmark_plan
 from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.start import require_kind
+from isocenter.learn.train.start_plan import place_plan_from
 from isocenter.nets.heatmap_landmarks import landmark_loss, soft_argmax
 
 __all__ = ["TrainedLandmarks", "read_landmarks", "train_landmarks", "within"]
@@ -70,6 +72,7 @@ def train_landmarks(
     plan: PlacePlan | None = None,
     seconds: float | None = None,
     settings: FitSettings | None = None,
+    start: TrainedLandmarks | None = None,
     folder: Path | str | None = None,
     seed: int = 0,
     progress: Callable[[EpochRow], None] | None = None,
@@ -92,6 +95,9 @@ def train_landmarks(
         Budget on the nominal machine; None trains the epochs of the settings.
     settings
         Of the engine.
+    start
+        An earlier training whose weights are begun with: network, spacing and channels are its own, its last layers begin at random where
+        it finds something else, as everything does by default.
     folder
         Where plan, checkpoints and curves go; a broken training goes on from there.
     seed
@@ -105,11 +111,21 @@ def train_landmarks(
     ------
     ContentError
         If the data cannot be used; the message names the case.
+    ParameterError
+        If `start` takes other images.
     """
     cases = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     marks = _checked(images, truth, cases)
     folder = None if folder is None else Path(folder)
-    plan = kept_plan(PlacePlan, plan, folder, lambda: landmark_plan(images, marks, seconds, settings))
+    if start is not None:
+        require_kind(images[0], len(start.plan.spacing), start.plan.channels)
+
+    def planned() -> PlacePlan:
+        if start is not None:
+            return place_plan_from(start.plan, images, truth, marks, seconds, settings)
+        return landmark_plan(images, marks, seconds, settings)
+
+    plan = kept_plan(PlacePlan, plan, folder, planned)
     seen = [framed(image, plan.spacing, plan.channels) for image in images]
     places = []
     for one, t in zip(seen, truth, strict=True):
@@ -124,9 +140,7 @@ def train_landmarks(
         [seen[k].data for k in learning], [places[k] for k in learning], None, [cases[k] for k in learning], plan.size,
         plan.spacing, plan.batch, plan.augment, plan.mirror, seed,
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = built(plan)
+    net = new_net(plan, seed, start)
     step = int(plan.parameters["step"])
 
     def loss(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ from isocenter.core.image import Image
 from isocenter.learn.train.frames import Framed, framed, padded
 from isocenter.learn.train.history import History
 from isocenter.learn.train.place_plan import PlacePlan, read_place_plan, write_place_plan
+from isocenter.learn.train.start import begun
 from isocenter.nets import weights
 
-__all__ = ["PlaceNet", "built", "laid_out", "saved"]
+__all__ = ["PlaceNet", "built", "laid_out", "new_net", "saved"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,26 @@ def built(plan: PlacePlan) -> nn.Module:
     """Return a new network of a plan, its weights in the plan's layout: another one gives other last digits."""
     net: nn.Module = nets.build(plan.network, **plan.parameters)
     return net.to(memory_format=torch.channels_last) if plan.settings.channels_last and len(plan.size) == 2 else net
+
+
+def new_net(plan: PlacePlan, seed: int, start: PlaceNet | None = None) -> nn.Module:
+    """Return the network that a training begins with.
+
+    Parameters
+    ----------
+    plan
+        Of the training.
+    seed
+        Of random weights.
+    start
+        An earlier training whose weights are begun with; its last layers stay random where it finds something else.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = built(plan)
+    if start is not None:
+        begun(net, plan.network, plan.parameters, start.network, same=plan.names == start.names)
+    return net
 
 
 def laid_out(x: Tensor, plan: PlacePlan) -> Tensor:

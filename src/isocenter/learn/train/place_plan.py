@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, SpecError
 from isocenter.core.image import Image
@@ -19,7 +20,16 @@ from isocenter.learn.train.frames import spacing_for
 from isocenter.learn.train.plan_file import read_as, write_as
 from isocenter.learn.train.settings import FitSettings
 
-__all__ = ["PlacePlan", "detection_plan", "landmark_plan", "read_place_plan", "write_place_plan"]
+__all__ = [
+    "PlacePlan",
+    "batch_of",
+    "detection_plan",
+    "landmark_plan",
+    "narrowest",
+    "read_place_plan",
+    "size_of",
+    "write_place_plan",
+]
 
 #: Most samples along an axis, by the number of axes.
 _LONGEST = {2: 256, 3: 64}
@@ -112,7 +122,7 @@ def landmark_plan(
     def shaped(longest: int, features: int) -> PlacePlan:
         spacing = spacing_for(images, longest)
         step = 2 if axes == 2 and longest >= 128 else 1
-        size = _size(images, spacing, 16 * step)
+        size = size_of(images, spacing, 16 * step)
         channels = [features, 2 * features, 4 * features, 8 * features, 8 * features]
         parameters = {
             "in_channels": channels_of(images[0]),
@@ -121,7 +131,7 @@ def landmark_plan(
             "channels": channels,
             "step": step,
         }
-        return PlacePlan("heatmap_landmarks", parameters, tuple(names), spacing, size, channels_of(images[0]), _batch(axes))
+        return PlacePlan("heatmap_landmarks", parameters, tuple(names), spacing, size, channels_of(images[0]), batch_of(axes))
 
     return _within(shaped, len(images), axes, seconds, settings)
 
@@ -150,10 +160,10 @@ def detection_plan(
         If there is no object, or the objects are too small beside the images to be seen on any grid that can be trained.
     """
     axes = images[0].geometry.ndim
-    sides = [np.asarray(t.extents) * t.geometry.spacing for t in truth if len(t)]
-    if not sides:
+    sides = _sides(truth)
+    if sides is None:
         raise ContentError("No object in any training image: a detector cannot be trained without one; add some.")
-    small, large = (float(v) for v in np.quantile(np.concatenate(sides).min(axis=1), [0.1, 0.9]))
+    small, large = (float(v) for v in np.quantile(sides, [0.1, 0.9]))
 
     def shaped(longest: int, features: int) -> PlacePlan:
         spacing = spacing_for(images, longest, small / 8.0)
@@ -172,8 +182,8 @@ def detection_plan(
             "levels": stages - 1 if samples < 6.0 else stages - 2,
             "features": 4 * features,
         }
-        size = _size(images, spacing, 2 ** (stages - 1))
-        return PlacePlan("one_stage_detector", parameters, tuple(names), spacing, size, channels_of(images[0]), _batch(axes))
+        size = size_of(images, spacing, 2 ** (stages - 1))
+        return PlacePlan("one_stage_detector", parameters, tuple(names), spacing, size, channels_of(images[0]), batch_of(axes))
 
     return _within(shaped, len(images), axes, seconds, settings)
 
@@ -188,11 +198,24 @@ def read_place_plan(path: Path | str) -> PlacePlan:
     return read_as(PlacePlan, path)
 
 
-def _batch(axes: int) -> int:
+def batch_of(axes: int) -> int:
+    """Return the images of a batch."""
     return 8 if axes == 2 else 2
 
 
-def _size(images: Sequence[Image], spacing: Sequence[float], divisor: int) -> tuple[int, ...]:
+def narrowest(truth: Sequence[Places]) -> float | None:
+    """Return how wide the smaller boxes are (the 10th percentile of the least sides), in mm or px; None for points."""
+    sides = _sides(truth)
+    return None if sides is None else float(np.quantile(sides, 0.1))
+
+
+def _sides(truth: Sequence[Places]) -> npt.NDArray[np.float64] | None:
+    """Return the least side of each box in mm (or px), None where there is no box."""
+    found = [np.asarray(t.extents) * t.geometry.spacing for t in truth if len(t) and t.kind == "boxes"]
+    return np.concatenate(found).min(axis=1) if found else None
+
+
+def size_of(images: Sequence[Image], spacing: Sequence[float], divisor: int) -> tuple[int, ...]:
     """Return the samples that hold nearly every image, a whole number of what the network divides by."""
     shapes = np.array([np.asarray(i.geometry.extent) / np.asarray(tuple(spacing)) for i in images])
     wanted = np.minimum(shapes.max(axis=0), 1.5 * np.median(shapes, axis=0))

@@ -24,7 +24,7 @@ from isocenter.learn.train.plan_file import read_as, write_as
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.sliding_window import Decision
 
-__all__ = ["Budget", "Plan", "make_plan", "read_plan", "write_plan"]
+__all__ = ["Budget", "Plan", "make_plan", "read_plan", "with_cost", "write_plan"]
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,15 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
             features //= 2
             continue
         epochs = int(min(max(budget.seconds / (second * steps), 1), budget.epochs))
-        here = 1.15 * cost.step_seconds(plan.network, parameters, shape, settings) * steps * epochs  # loading and validation
-        return replace(plan, settings=replace(settings, epochs=epochs), seconds=float(f"{here:.3g}"))
+        return with_cost(replace(plan, settings=replace(settings, epochs=epochs)))
+
+
+def with_cost(plan: Plan) -> Plan:
+    """Return a plan with the seconds that it is expected to take here: one step is taken and measured."""
+    shape = (plan.batch, len(plan.intensity), *plan.patch)
+    second = cost.step_seconds(plan.network, plan.parameters, shape, plan.settings)
+    here = 1.15 * second * plan.steps * plan.settings.epochs  # loading and validation
+    return replace(plan, seconds=float(f"{here:.3g}"))
 
 
 def target_spacing(found: Fingerprint) -> tuple[float, ...]:

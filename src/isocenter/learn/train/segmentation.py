@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from isocenter import nets
 from isocenter.core.errors import ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
@@ -20,6 +19,7 @@ from isocenter.learn.loading.augment import USUAL
 from isocenter.learn.loading.cache import Case, Prepared
 from isocenter.learn.loading.loader import Loader, Recipe
 from isocenter.learn.train import cases, distributed
+from isocenter.learn.train.architecture import built_net
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.feed import Feed
 from isocenter.learn.train.fingerprint import Fingerprint, fingerprint
@@ -29,6 +29,8 @@ from isocenter.learn.train.losses import DeepSupervision, DiceCrossEntropy
 from isocenter.learn.train.plan import Budget, Plan, make_plan, read_plan, write_plan
 from isocenter.learn.train.plan_file import kept_plan
 from isocenter.learn.train.preparation import class_indices, native_labels, prepared
+from isocenter.learn.train.start import begun, require_kind
+from isocenter.learn.train.start_plan import plan_from
 from isocenter.nets import weights
 from isocenter.nets.sliding_window import predict_labels
 
@@ -91,7 +93,7 @@ def read_segmenter(folder: Path | str) -> TrainedSegmenter:
         raise ParameterError(f"{folder}: holds no weights-1.safetensors; expected a folder that TrainedSegmenter.save wrote.")
     networks = []
     for file in files:
-        net = nets.build(plan.network, **plan.parameters)
+        net = built_net(plan.network, plan.parameters)
         net.load_state_dict(weights.load(file))
         networks.append(_laid_out(net, plan).eval())
     return TrainedSegmenter(plan, tuple(networks))
@@ -127,7 +129,7 @@ def train_segmenter(
     validation
         Indices of the cases that choose the best epoch, or the part to draw; 0 or none learns from all and keeps the last epoch.
     plan
-        Default: made from the fingerprint and the budget, and kept in the folder.
+        Default: made from the fingerprint and the budget (with `start`, as `start_plan.plan_from` makes it), and kept in the folder.
     budget
         Of time and memory. Default: `Budget()`.
     mirror
@@ -135,8 +137,8 @@ def train_segmenter(
     loss
         Default: Dice + cross entropy.
     start
-        An earlier training, or an imported network, whose (first) network's weights are begun with; what only its other number of
-        classes keeps from fitting begins at random, as everything does by default.
+        An earlier training, or an imported network, whose (first) network's weights are begun with; where it has another number of
+        classes its last layers begin at random, as everything does by default.
     folder
         Where the plan, checkpoints and curves go; a broken training goes on from there.
     seed
@@ -158,19 +160,25 @@ def train_segmenter(
     ContentError, GridMismatchError
         If the data cannot be used; the message names the case.
     ParameterError
-        If `start` is another network than the one that is planned.
+        If `start` is another network than the one that is planned, or takes other images.
     BudgetError
         If loading would take more than half of the free memory.
     """
     distributed.joined()
     folder = None if folder is None else Path(folder)
     found = fingerprint(images, masks, names)
-    plan = distributed.decided(lambda: kept_plan(Plan, plan, folder, lambda: make_plan(found, budget)))
+    if start is not None:
+        require_kind(images[0], len(start.plan.patch), len(start.plan.intensity))
+
+    def planned() -> Plan:
+        return make_plan(found, budget) if start is None else plan_from(start.plan, found, budget)
+
+    plan = distributed.decided(lambda: kept_plan(Plan, plan, folder, planned))
     held = held_out(validation, len(images), seed, groups)
     names = [str(n) for n in names] if names is not None else [f"case {k + 1}" for k in range(len(images))]
     net = _new(plan, seed)
     if start is not None:
-        weights.begin_with(net, start.networks[0].state_dict())
+        begun(net, plan.network, plan.parameters, start.networks[0])
     recipe = _recipe(plan, found, mirror, seed)
     loading, place = cases.forecast(recipe, found.channels, _prepared_bytes(plan, found), workers, cache, folder)
     if announce is not None and distributed.rank() == 0:
@@ -279,7 +287,7 @@ def _kept(images: Sequence[Image], masks: Sequence[LabelMap], names: Sequence[st
 def _new(plan: Plan, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net: nn.Module = nets.build(plan.network, **plan.parameters)
+        net = built_net(plan.network, plan.parameters)
     return _laid_out(net, plan)
 
 
@@ -289,11 +297,11 @@ def _laid_out(net: nn.Module, plan: Plan) -> nn.Module:
 
 
 def _window(shape: Sequence[int], plan: Plan) -> tuple[int, ...]:
-    """Return the window: the patch; in the plane, the whole image where it is not much larger, rounded to what the network divides by."""
+    """Return the window: the patch; in the plane, the whole image up to three times as long, rounded to what the network divides by."""
     strides = plan.parameters.get("strides") or []
     total = [int(np.prod([s[k] if not isinstance(s, int) else s for s in strides])) for k in range(len(shape))]
     whole = [-(-n // t) * t for n, t in zip(shape, total, strict=True)]
-    if len(shape) == 2 and all(w <= 2 * p for w, p in zip(whole, plan.patch, strict=True)):
+    if len(shape) == 2 and strides and all(w <= 3 * p for w, p in zip(whole, plan.patch, strict=True)):
         return tuple(whole)
     return tuple(plan.patch)
 
