@@ -70,7 +70,7 @@ def learn_report(found: Any, package: str) -> Report:
         Name of the package's file.
     """
     names = [n for n in _FIRST["classes" if found.table.classes else "numbers"] if n in found.proof.scores]
-    numbers = [score_number(score_words(n), found.proof.scores[n]) for n in names]
+    numbers = [score_number(_of_which(n, found.table.classes), found.proof.scores[n]) for n in names]
     if found.away is not None:
         s = found.away.scores[found.score_name]
         numbers.append(KeyNumber(f"{score_words(found.score_name)} at sites held out", s.value, "", f"n = {s.n}"))
@@ -96,6 +96,12 @@ def learn_report(found: Any, package: str) -> Report:
         sections=sections,
         checklist=checklist(found),
     )
+
+
+def _of_which(name: str, classes: tuple[str, ...]) -> str:
+    """Return what a score is called, with the class that it is about: of two classes either may be taken for the positive one."""
+    one_sided = len(classes) == 2 and name in ("sensitivity", "specificity")
+    return f"{score_words(name)} for '{classes[1]}'" if one_sided else score_words(name)
 
 
 def _notices(found: Any) -> list[Notice]:

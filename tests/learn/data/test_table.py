@@ -218,3 +218,20 @@ def test_the_shared_chest_radiographs_are_one_line(shared: Any) -> None:
     cohort = from_csv(root / "images", root / "labels.csv", columns={"image": "file", "site": "source"})
     assert len(cohort) == 200
     assert set(cohort.sites) == {"Shenzhen", "Montgomery"} or len(set(cohort.sites)) == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        (["ill", "well"], "ill"),
+        (["TB", "normal"], "TB"),
+        (["fracture", "no fracture"], "fracture"),
+        (["benign", "malignant"], "malignant"),
+        (["0", "1"], "1"),
+        (["no", "yes"], "yes"),
+        (["none", "normal"], "normal"),
+    ],
+)
+def test_the_positive_class_is_never_the_one_that_says_there_is_nothing(folder: Path, labels: list[str], positive: str) -> None:
+    cohort = labelled(folder, labels * 3)
+    assert cohort.classes[1] == positive and cohort.targets[labels.index(positive)] == 1

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from isocenter.core.errors import ContentError
+from isocenter.core.geometry import Geometry
 from isocenter.learn.evaluate.detection import ImageFindings, box_iou, evaluate_detection, froc, matches_by_distance
+from isocenter.learn.places.places import Places
+from isocenter.learn.places.scores import scored
 
 
 def image(candidates: list[tuple[float, int | None]], findings: int, group: str) -> ImageFindings:
@@ -69,3 +72,14 @@ def test_no_findings_no_score() -> None:
         evaluate_detection([image([(0.5, None)], 0, "a")])
     with pytest.raises(ContentError):
         ImageFindings(np.array([0.5]), np.zeros((2, 1)), "a")
+
+
+def test_no_false_alarm_in_few_images_is_not_none_for_sure() -> None:
+    grid = Geometry.regular((20, 20))
+    truth = [Places("boxes", np.array([[2.0, 3.0, 7.0, 9.0]]), ("a",), grid) for _ in range(12)]
+    found = [Places("boxes", t.samples, t.names, grid, np.array([0.9])) for t in truth]
+    scores = scored(found, found, truth, np.array([f"p{k}" for k in range(12)]), ["a"], draws=50)
+    assert scores["overlap_of_hits"].value == 1.0
+    called = scores["false_positives_called"]
+    assert called.value == 0.0 and called.interval is not None and called.interval[0] == 0.0
+    assert called.interval[1] == pytest.approx(3.689 / 12, abs=1e-3)

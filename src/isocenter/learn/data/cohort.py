@@ -26,8 +26,18 @@ Value = TypeVar("Value", bound="Image | LabelMap | MaskStack")
 Task = Literal["classification", "regression", "segmentation", "detection", "landmarks", "survival"]
 TASKS: tuple[str, ...] = get_args(Task)
 
+#: Names of classes that say that there is nothing, and beginnings of such names.
+_NOTHING = frozenset(
+    {"normal", "healthy", "negative", "neg", "no", "none", "control", "controls", "benign", "absent", "false", "well"}
+)
+_WITHOUT = ("no ", "no_", "no-", "non ", "non_", "non-", "not ", "not_", "without ", "without_")
+
 #: Tasks whose label is a number.
 NUMERIC = frozenset({"regression", "survival"})
+
+
+def _nothing(name: str) -> bool:
+    return name.lower() in _NOTHING or name.lower().startswith(_WITHOUT)
 
 
 @dataclass(frozen=True)
@@ -137,10 +147,14 @@ class Cohort:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The classes that occur, sorted; empty unless the task is classification."""
+        """The classes that occur, sorted; empty unless the task is classification.
+
+        Of two classes the second is the positive one: it is never the one whose name says that there is nothing (``normal``, ``no mass``).
+        """
         if self.task != "classification":
             return ()
-        return tuple(sorted({str(s.label) for s in self.samples if s.label is not None}))
+        found = tuple(sorted({str(s.label) for s in self.samples if s.label is not None}))
+        return found[::-1] if len(found) == 2 and _nothing(found[1]) and not _nothing(found[0]) else found
 
     @cached_property
     def targets(self) -> npt.NDArray[np.int64]:

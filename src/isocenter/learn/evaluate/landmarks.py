@@ -102,5 +102,9 @@ def evaluate_landmarks(
 def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
-    at = int(np.searchsorted(total, share * total[-1] - 1e-9))
-    return float(values[order][min(at, values.size - 1)])
+    # Between two values as numpy.quantile has it, each standing there as often as it weighs.
+    place = share * (total[-1] - 1.0)
+    low, high = (int(np.searchsorted(total, np.floor(at + 1e-9), side="right")) for at in (place, place + 1.0))
+    first, second = (float(values[order][min(k, values.size - 1)]) for k in (low, high))
+    part = place - float(np.floor(place + 1e-9))
+    return first if part < 1e-9 or first == second else first + part * (second - first)

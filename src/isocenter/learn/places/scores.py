@@ -146,7 +146,12 @@ def _objects(
     scores["sensitivity_called"] = Score(
         float(hits.sum() / objects.sum()), "1", mean_interval(hits[some] / objects[some], groups[some], draws), int(objects.sum())
     )
-    scores["false_positives_called"] = Score(float(false.mean()), "1", mean_interval(false, groups, draws), false.size)
+    between = mean_interval(false, groups, draws)
+    if (
+        between is not None and not false.any()
+    ):  # none was seen: what so few patients cannot exclude is still not nothing (Poisson)
+        between = (0.0, float(-np.log(0.025)) / np.unique(groups).size)
+    scores["false_positives_called"] = Score(float(false.mean()), "1", between, false.size)
     overlap = np.array([float(i.hits[:, k].max()) for i in at for k in range(i.hits.shape[1]) if i.hits[:, k].any()])
     if overlap.size:
         scores["overlap_of_hits"] = Score(float(overlap.mean()), "1", None, overlap.size)
