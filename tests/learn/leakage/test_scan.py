@@ -128,6 +128,15 @@ def test_marks_and_sizes_that_tell_the_class_refuse(tmp_path: Path, draw: Any, w
     assert any(f.severity == "refuse" and words in f.sentence for f in report.findings), report.findings
 
 
+def test_a_site_for_each_class_refuses_few_patients_too(tmp_path: Path) -> None:
+    """With 20 of them the interval of the area is wide, yet no site can be left out to see what is left."""
+    report = scan(pictures(tmp_path / "one", 20, site=lambda k, label: "xy"["ab".index(label)]))
+    found = next(f for f in report.findings if f.kind == "source")
+    assert found.severity == "refuse" and "take cases of each class from each source" in found.sentence
+    some = scan(pictures(tmp_path / "two", 20, site=lambda k, label: "xy"["ab".index(label) if k else 1 - "ab".index(label)]))
+    assert all(f.severity == "warn" for f in some.findings if f.kind == "source")
+
+
 def test_a_site_for_each_class_refuses_and_a_mixed_one_does_not(tmp_path: Path) -> None:
     report = scan(pictures(tmp_path / "one", 100, site=lambda k, label: "xy"["ab".index(label)]))
     assert [f.severity for f in report.findings if f.kind == "source"] == ["refuse"]

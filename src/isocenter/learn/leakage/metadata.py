@@ -60,6 +60,8 @@ def _classes(cohort: Cohort, columns: Mapping[str, Sequence[Fact]], codes: Mappi
         if told.low < NOTEWORTHY:
             continue
         certain = told.low >= MEANINGLESS and name not in OF_CONTENT and not name.startswith("column ")
+        # Where a class is that of a site and no other, no site can be left out to see what is left: few patients make it no better.
+        certain = certain or (name == "site" and told.value > 1.0 - 1e-9)
         severity: Severity = "refuse" if certain else "warn"
         findings.append(
             Finding(
