@@ -2,12 +2,7 @@
 
     python -m benchmarks.train.lungfields [--seeds 0 1 2]
 
-All cases of a training fold teach and the last epoch is kept: nothing is chosen, so nothing is held back to choose by. The learning rate
-goes down, begins once more at half its height for a third of the epochs, and goes down again.
-
-References
-----------
-Loshchilov, Hutter. SGDR: stochastic gradient descent with warm restarts. ICLR (2017).
+All cases of a training fold teach and the last epoch is kept: nothing is chosen, so nothing is held back to choose by.
 """
 
 from __future__ import annotations
@@ -24,20 +19,29 @@ import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.learn.train.fingerprint import fingerprint
+from isocenter.learn.train.losses import DiceCrossEntropy
 from isocenter.learn.train.plan import Budget, make_plan
 from isocenter.learn.train.segmentation import dice_by_class, train_segmenter
 from isocenter.learn.train.settings import FitSettings
 
 
 def main() -> None:
-    options = arguments("lungfields", epochs=60)
+    options = arguments("lungfields", epochs=32)
     torch.set_num_threads(options.threads)
     folder = data_folder("cxr_lungs")
     rows = list(csv.DictReader((folder / "labels.csv").open()))
     images = [iso.read(folder / "images" / r["file"]) for r in rows]
     masks = [_mask(folder / "masks" / r["file"], i) for r, i in zip(rows, images, strict=True)]
     strata = [f"{r['source']} {r['label']}" for r in rows]
-    settings = FitSettings(learning_rate=2e-3, precision="bfloat16", channels_last=True, average=0.99, every=options.epochs)
+    settings = FitSettings(
+        learning_rate=2e-3,
+        optimizer="muon",
+        warmup=30,
+        precision="bfloat16",
+        channels_last=True,
+        average=0.99,
+        every=options.epochs,
+    )
     dice: list[float] = []
     cases: list[int] = []
     sites: list[str] = []
@@ -73,16 +77,20 @@ def _fold(
     train = [k for k in range(len(images)) if k not in test]
     chosen, truths = [images[k] for k in train], [masks[k] for k in train]
     plan = make_plan(fingerprint(chosen, truths), Budget(features=16, epochs=epochs, steps=20), settings)
+    plan = replace(plan, parameters={**plan.parameters, "channels": [min(c, 128) for c in plan.parameters["channels"]]})
     print(plan.describe(), flush=True)
-    first = train_segmenter(chosen, truths, validation=0, plan=plan, mirror=(1,), folder=folder, seed=seed, progress=told)
-    first.save(folder)
-    again = replace(
-        plan, settings=replace(plan.settings, learning_rate=plan.settings.learning_rate / 2, epochs=max(epochs // 3, 1))
-    )
     segmenter = train_segmenter(
-        chosen, truths, validation=0, plan=again, mirror=(1,), start=first, folder=folder / "again", seed=seed + 1, progress=told
+        chosen,
+        truths,
+        validation=0,
+        plan=plan,
+        mirror=(1,),
+        loss=DiceCrossEntropy(each=True),
+        folder=folder,
+        seed=seed,
+        progress=told,
     )
-    segmenter.save(folder / "again")
+    segmenter.save(folder)
     scores = [dice_by_class(segmenter.predict(images[k]).array, masks[k].array, 2)[0] for k in test]
     return {"cases": test, "dice": scores}
 
