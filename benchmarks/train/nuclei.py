@@ -3,8 +3,7 @@
     python -m benchmarks.train.nuclei [--seeds 0 1 2]
 
 Every picture is brought to channels in which nuclei are bright (brightness, or the density of hematoxylin), so that 25 stained ones
-learn from 50 fluorescent ones. All pictures of a training fold teach, and the last epoch is kept; two trainings, the second half as
-long, are averaged. The Dice coefficient is that of the
+learn from 50 fluorescent ones. All pictures of a training fold teach, and the last epoch is kept. The Dice coefficient is that of the
 foreground; instances are parted by depth, and scored by F1 at an overlap (IoU) of one half.
 """
 
@@ -25,7 +24,6 @@ import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.kernels.nuclei import absorbance, has_bright_ground
-from isocenter.learn.train.ensemble import joined_segmenters
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.losses import DiceCrossEntropy
 from isocenter.learn.train.plan import Budget, make_plan
@@ -139,18 +137,11 @@ def _fold(
     parameters = {**plan.parameters, "channels": [min(c, 128) for c in plan.parameters["channels"]]}
     plan = replace(plan, patch=(128, 128), normalisation="ct", intensity=_spread(chosen), parameters=parameters)
     print(plan.describe(), flush=True)
-    members = []
-    for turn, length in enumerate((epochs, epochs // 2)):
-        own = replace(plan, settings=replace(settings, epochs=length, every=length))
-        # Pictures with a single nucleus count as much as crowded ones in the score, and so they do in the loss.
-        loss = DiceCrossEntropy(each=True)
-        place = folder / f"training-{turn + 1}"
-        member = train_segmenter(
-            chosen, truths, validation=0, plan=own, mirror=(0, 1), loss=loss, folder=place, seed=seed + 100 * turn, progress=told
-        )
-        member.save(place)
-        members.append(member)
-    segmenter = joined_segmenters(members)
+    # Pictures with a single nucleus count as much as crowded ones in the score, and so they do in the loss.
+    segmenter = train_segmenter(
+        chosen, truths, validation=0, plan=plan, mirror=(0, 1), loss=DiceCrossEntropy(each=True), folder=folder, seed=seed, progress=told,
+    )  # fmt: skip
+    segmenter.save(folder)
     dice, f1 = [], []
     for k in test:
         p, t = np.asarray(segmenter.predict(images[k]).array) > 0, instances[k] > 0

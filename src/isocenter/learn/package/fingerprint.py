@@ -115,7 +115,12 @@ def unlike_image(known: Mapping[str, Any], image: Image) -> list[str]:
     """Return a sentence for each way in which an image is unlike those of the training."""
     facts = image_facts(image)
     found = []
-    for key, words in (("modality", "modality"), ("quantity", "values"), ("unit", "unit of its grid"), ("directions", "order of axes")):
+    for key, words in (
+        ("modality", "modality"),
+        ("quantity", "values"),
+        ("unit", "unit of its grid"),
+        ("directions", "order of axes"),
+    ):
         seen = known.get(key) or []
         if seen and facts[key] is not None and str(facts[key]) not in seen:
             found.append(f"Its {words}, {facts[key]}, is none of those of the training ({', '.join(seen)}).")
