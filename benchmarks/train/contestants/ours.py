@@ -1,4 +1,4 @@
-"""isocenter, as ``benchmarks/train/lungfields.py`` trains: U-Net, AdamW, cosine, averaged weights; its planner chooses the features.
+"""isocenter, as its planner plans: U-Net, AdamW, cosine, averaged weights, Dice over the batch; the planner chooses the features.
 
 The planner begins with 16 features at the finest level and halves them where the budget would end before 200 steps.
 """

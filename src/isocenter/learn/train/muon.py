@@ -115,7 +115,7 @@ class _Orthogonal(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # no closure is used in this project
+    def step(self, closure: Any = None) -> None:
         for group in self.param_groups:
             rate = FACTOR * group["lr"]
             for parameter in group["params"]:
