@@ -34,7 +34,7 @@ def test_sub_folders_are_classes(tmp_path: Path) -> None:
         picture(tmp_path / "none" / f"patient{k // 2}" / f"{k}.png", k)
     (tmp_path / "none" / "notes.txt").write_text("x", encoding="utf-8")
     cohort = from_folders(tmp_path)
-    assert cohort.classes == ("glioma", "none")
+    assert cohort.classes == ("none", "glioma"), "of two classes the one that says there is nothing is not the positive one"
     assert len(cohort) == 6
     assert list(cohort.groups[3:]) == ["patient0", "patient0", "patient1"]
     (tmp_path / "empty").mkdir()
