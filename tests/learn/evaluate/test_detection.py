@@ -7,6 +7,8 @@ import pytest
 
 from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
+from isocenter.core.results import Score
+from isocenter.kernels.bootstrap import proportion_interval
 from isocenter.learn.evaluate.detection import ImageFindings, box_iou, evaluate_detection, froc, matches_by_distance
 from isocenter.learn.places.places import Places
 from isocenter.learn.places.scores import scored
@@ -83,3 +85,39 @@ def test_no_false_alarm_in_few_images_is_not_none_for_sure() -> None:
     called = scores["false_positives_called"]
     assert called.value == 0.0 and called.interval is not None and called.interval[0] == 0.0
     assert called.interval[1] == pytest.approx(3.689 / 12, abs=1e-3)
+
+
+def test_findings_of_one_patient_are_not_so_many_proofs() -> None:
+    """Four patients with ten findings each, all found: four stood the test, not forty."""
+    images = [image([(0.9 - 0.01 * j, j) for j in range(10)], 10, str(k)) for k in range(4)]
+    interval = evaluate_detection(images, at=(1.0,), draws=50)["sensitivity_at_1"].interval
+    assert interval == proportion_interval(4.0, 4)
+    assert interval is not None and interval[0] < 0.55
+
+
+def called(counts: list[int], hits: list[int]) -> Score:
+    """Return the sensitivity at the operating point of images with so many objects, and of them so many hits."""
+    grid = Geometry.regular((20, 200))
+    truth = [
+        Places("boxes", np.array([[2.0, 10 * k, 8.0, 10 * k + 6] for k in range(n)]).reshape(-1, 4), ("a",) * n, grid)
+        for n in counts
+    ]
+    found = [Places("boxes", t.samples[:h], t.names[:h], grid, np.full(h, 0.9)) for t, h in zip(truth, hits, strict=True)]
+    owners = np.array([f"p{k}" for k in range(len(counts))])
+    return scored(found, found, truth, owners, ["a"], draws=500)["sensitivity_called"]
+
+
+def test_the_interval_of_what_was_called_is_that_of_the_share_itself() -> None:
+    """One image holds twelve of twenty objects and all of them missed: the mean over images (0.89) is another number than 0.4."""
+    one = called([12, 1, 1, 1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1, 1, 1, 1])
+    draws = np.random.default_rng(1).integers(0, 9, (4000, 9))
+    there, hit = np.array([12] + [1] * 8), np.array([0] + [1] * 8)
+    by_hand = np.quantile(hit[draws].sum(axis=1) / there[draws].sum(axis=1), [0.025, 0.975])
+    assert one.value == pytest.approx(0.4) and one.interval is not None
+    np.testing.assert_allclose(one.interval, by_hand, atol=0.05)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_all_or_none_called_of_few_patients_is_not_certain(share: int) -> None:
+    one = called([3, 2, 4, 1], [3 * share, 2 * share, 4 * share, share])
+    assert one.value == share and one.interval == proportion_interval(4.0 * share, 4)

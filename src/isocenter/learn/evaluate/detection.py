@@ -252,12 +252,13 @@ def evaluate_detection(
         raise ContentError("A detector cannot be judged without findings: expected one or more in all images together.")
     whole = compute(np.ones(len(images)))
     table = _table(compute, [i.group for i in images], draws, seed)
-    n = int(counts.sum())
+    n, patients = int(counts.sum()), len({i.group for i, k in zip(images, counts, strict=True) if k})
     scores = {"findings": Score(float(n), "1", None, len(images))}
     for k, name in enumerate([*names, "cpm", "average_precision"]):
         interval = percentile_interval(table[:, k]) if len(table) else None
         if interval is not None and interval[1] - interval[0] < 1e-12:
-            interval = proportion_interval(whole[k] * n, n)
+            # Findings of one patient are found or missed together: the patients are what an all or none rests on.
+            interval = proportion_interval(whole[k] * patients, patients)
         scores[name] = Score(whole[k], "1", interval, n)
     return Scores(scores)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.core.results import Score, Scores
-from isocenter.kernels.bootstrap import mean_interval, proportion_interval, widened
+from isocenter.kernels.bootstrap import group_weights, mean_interval, percentile_interval, proportion_interval, widened
 from isocenter.learn.evaluate.compare import Difference, compare_paired
 from isocenter.learn.evaluate.detection import Froc, evaluate_detection, froc, weighted_cpm
 from isocenter.learn.evaluate.landmarks import evaluate_landmarks, success_curve
@@ -142,20 +142,30 @@ def _objects(
     hits = np.array([int((i.hits > 0).any(axis=0).sum()) for i in at], np.float64)
     false = np.array([int((~(i.hits > 0).any(axis=1)).sum()) for i in at], np.float64)
     objects = np.array([len(t) for t in truth], np.float64)
-    some = objects > 0
-    scores["sensitivity_called"] = Score(
-        float(hits.sum() / objects.sum()), "1", mean_interval(hits[some] / objects[some], groups[some], draws), int(objects.sum())
-    )
+    scores["sensitivity_called"] = _pooled(hits, objects, groups, draws)
     between = mean_interval(false, groups, draws)
-    if (
-        between is not None and not false.any()
-    ):  # none was seen: what so few patients cannot exclude is still not nothing (Poisson)
+    if between is not None and not false.any():
+        # None was seen: what so few patients cannot exclude is still not nothing (Poisson).
         between = (0.0, float(-np.log(0.025)) / np.unique(groups).size)
     scores["false_positives_called"] = Score(float(false.mean()), "1", between, false.size)
     overlap = np.array([float(i.hits[:, k].max()) for i in at for k in range(i.hits.shape[1]) if i.hits[:, k].any()])
     if overlap.size:
         scores["overlap_of_hits"] = Score(float(overlap.mean()), "1", None, overlap.size)
     return scores
+
+
+def _pooled(hits: FloatArray, objects: FloatArray, groups: npt.NDArray[np.str_], draws: int) -> Score:
+    """Return the share of all objects that were hit; its interval is that of the same share, not of the mean over images."""
+    some = objects > 0
+    hit, there, owner = hits[some], objects[some], groups[some]
+    value, patients = float(hit.sum() / there.sum()), np.unique(owner).size
+    interval = None
+    if patients > 1:
+        interval = percentile_interval(np.concatenate([(w @ hit) / (w @ there) for w in group_weights(owner, draws)]))
+    if interval is not None and interval[1] - interval[0] < 1e-12:
+        # All or none were hit in every patient: nothing varies in a bootstrap, so the patients are counted instead.
+        interval = proportion_interval(value * patients, patients)
+    return Score(value, "1", interval, int(there.sum()))
 
 
 def landmark_errors(found: Sequence[Places], truth: Sequence[Places], names: Sequence[str], samples: bool = False) -> FloatArray:
