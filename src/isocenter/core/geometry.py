@@ -203,8 +203,13 @@ class Geometry:
         return "".join(letters)
 
     @cached_property
-    def directions(self) -> str:
-        """`orientation` with a letter for every axis of the patient: before it those that the grid does not extend along (S, P, L)."""
+    def directions(self) -> str | None:
+        """`orientation` with a letter for every axis of the patient: before it those that the grid does not extend along (S, P, L).
+
+        None for pixels and for a single axis, which have no direction in a patient.
+        """
+        if self.unit != "mm" or self.ndim < 2:
+            return None
         own = self.orientation
         rest = [pair[1] for pair in reversed(_LETTERS) if pair[0] not in own and pair[1] not in own]
         return "".join(rest) + own

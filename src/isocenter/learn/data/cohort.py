@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -226,14 +226,9 @@ class Cohort:
     def _turned(self, value: Value) -> Value:
         """Return an image or labels with their axes in the order of the cohort."""
         from isocenter.learn.data.pictures import as_picture
+        from isocenter.learn.data.turned import towards
 
-        value = as_picture(value)
-        code, grid = self.directions, value.geometry
-        if code is None or grid.unit != "mm" or grid.ndim < 2 or grid.directions == code:
-            return value
-        from isocenter.ops.resample.orient import Orient
-
-        return cast("Value", Orient(code=code)(cast("Image", value)))
+        return towards(as_picture(value), self.directions)
 
     def file(self, index: int) -> Path:
         """Return the path of one sample's image.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TypeVar, cast
 
 from isocenter.core.errors import IsocenterError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
+from isocenter.core.labels import LabelMap, MaskStack
 from isocenter.core.points import Points
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.pictures import flat_axis, without_axis
 from isocenter.learn.data.places import read_places
 from isocenter.learn.places.places import Kind, Places, boxes_of, points_of
+from isocenter.ops.resample.orient import Orient
 
-__all__ = ["alike", "as_stored", "on_grid", "places_in", "stored_grid"]
+__all__ = ["alike", "as_stored", "on_grid", "places_in", "stored_grid", "towards"]
+
+Value = TypeVar("Value", bound=Image | LabelMap | MaskStack)
 
 
 def alike(cohort: Cohort) -> Cohort:
@@ -30,8 +35,9 @@ def alike(cohort: Cohort) -> Cohort:
     codes: Counter[str] = Counter()
     for k in range(len(cohort)):
         grid = stored_grid(cohort, k)
-        if grid is not None and grid.unit == "mm" and grid.ndim > 1:
-            codes[_picture_grid(grid).directions] += 1
+        code = None if grid is None else _picture_grid(grid).directions
+        if code is not None:
+            codes[code] += 1
     if not codes:
         return cohort
     usual = min(codes, key=lambda code: (-codes[code], code))
@@ -43,6 +49,21 @@ def alike(cohort: Cohort) -> Cohort:
         f"({usual}); they are turned to it, without interpolation."
     )
     return replace(cohort, directions=usual, notes=(*cohort.notes, note))
+
+
+def towards(value: Value, code: str | None) -> Value:
+    """Return an image or labels with their axes in an order, without interpolation; as they are where either has none.
+
+    Parameters
+    ----------
+    value
+        With a grid.
+    code
+        As `Geometry.directions` gives it.
+    """
+    if code is None or value.geometry.directions in (None, code):
+        return value
+    return cast("Value", Orient(code=code)(cast("Image", value)))
 
 
 def stored_grid(cohort: Cohort, k: int) -> Geometry | None:
@@ -81,10 +102,7 @@ def places_in(cohort: Cohort, k: int, image: Image, kind: Kind) -> Places:
     stored = None if cohort.directions is None else stored_grid(cohort, k)
     if stored is None or stored == image.geometry:
         return read_places(path, image.geometry, kind)
-    axis = flat_axis(stored)
-    # The table of a volume of one slice may pass over the axis that it has no extent along.
-    read = read_places(path, stored if axis else _picture_grid(stored), kind)
-    return on_grid(read, image.geometry)
+    return on_grid(read_places(path, _table_grid(stored), kind), image.geometry)
 
 
 def as_stored(cohort: Cohort, k: int, found: Places) -> Places:
@@ -98,9 +116,12 @@ def as_stored(cohort: Cohort, k: int, found: Places) -> Places:
         On the grid of its image.
     """
     stored = None if cohort.directions is None else stored_grid(cohort, k)
-    if stored is not None and flat_axis(stored) == 0:
-        stored = _picture_grid(stored)
-    return found if stored is None else on_grid(found, stored)
+    return found if stored is None else on_grid(found, _table_grid(stored))
+
+
+def _table_grid(stored: Geometry) -> Geometry:
+    """Return the grid that the table of a case speaks of: rows and columns alone where its only slice comes first."""
+    return _picture_grid(stored) if flat_axis(stored) == 0 else stored
 
 
 def _picture_grid(grid: Geometry) -> Geometry:

@@ -259,11 +259,7 @@ def _oriented(package: Package) -> list[dict[str, Any]]:
     volumes = all("z" in dims.split() for dims in package.fingerprint.get("dims") or [""])
     if len(codes) != 1 or not volumes:
         return []
-    letters = [
-        ["L", "R"],
-        ["P", "A"],
-        ["I", "S"],
-    ]  # MONAI's own default, which differs from version to version where it is not said
+    letters = [["L", "R"], ["P", "A"], ["I", "S"]]  # said, because MONAI's default differs from version to version
     return [{"_target_": "Orientationd", "keys": "image", "axcodes": codes[0][::-1], "labels": letters}]
 
 

@@ -67,7 +67,7 @@ def image_facts(image: Image) -> dict[str, Any]:
         "dims": list(image.dims),
         "channels": image.shape[image.dims.index("c")] if "c" in image.dims else 1,
         "unit": image.geometry.unit,
-        "directions": image.geometry.directions if image.geometry.unit == "mm" and image.geometry.ndim > 1 else None,
+        "directions": image.geometry.directions,
         "spacing": [float(s) for s in image.geometry.spacing],
         "size": [int(n) for n in image.geometry.shape],
         "quantiles": [float(q) for q in quantiles],

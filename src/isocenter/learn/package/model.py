@@ -17,11 +17,11 @@ from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Prediction
 from isocenter.core.study import Study
 from isocenter.learn.data.pictures import as_picture
+from isocenter.learn.data.turned import towards
 from isocenter.learn.package import selftest
 from isocenter.learn.package.fingerprint import unlike_image, unlike_row
 from isocenter.learn.package.models import TableModel
 from isocenter.learn.places.places import Places
-from isocenter.ops.resample.orient import Orient
 from isocenter.pipeline.model import Pipeline, Step
 from isocenter.pipeline.plan import plan
 from isocenter.pipeline.run import execute
@@ -126,11 +126,8 @@ class Package:
 
         For a model of pictures, a volume of one slice is the picture.
         """
-        image = self._picture(image)
-        known, grid = self.fingerprint.get("directions") or [], image.geometry
-        if len(known) != 1 or grid.unit != "mm" or grid.ndim < 2 or grid.directions == known[0]:
-            return image
-        return Orient(code=known[0])(image)
+        known = self.fingerprint.get("directions") or []
+        return towards(self._picture(image), known[0] if len(known) == 1 else None)
 
     def check(self, value: Image | Row) -> list[str]:
         """Return a sentence for each way in which a case is unlike those of the training; none where it is like them."""
@@ -179,7 +176,7 @@ class Package:
     def _as_given(self, labels: LabelMap, image: Image) -> LabelMap:
         """Return labels of an image that was turned on its own grid; no sample is interpolated."""
         code = self._picture(image).geometry.directions
-        array = labels.array if labels.geometry.directions == code else Orient(code=code)(labels).array
+        array = towards(labels, code).array
         dims = tuple(d for d in image.dims if d in "zyx")
         own = np.reshape(array, image.geometry.shape)
         return LabelMap(own, dims, image.geometry, labels.segments, provenance=labels.provenance)

@@ -102,8 +102,8 @@ def shell(name: str, parameters: Mapping[str, Any]) -> nn.Module:
         try:
             with torch.device("meta"):
                 return built_net(name, parameters)
-        except (RuntimeError, NotImplementedError):
-            return built_net(name, parameters).to("meta")  # some networks compute with their weights while they are built
+        except (RuntimeError, NotImplementedError):  # some networks compute with their weights while they are built
+            return built_net(name, parameters).to("meta")
 
 
 def _shapes(name: str, parameters: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

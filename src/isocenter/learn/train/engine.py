@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isocenter.core.errors import ContentError, ParameterError, StepError
 from isocenter.io.atomic import write_bytes
 from isocenter.learn.train import checkpoint, distributed
+from isocenter.learn.train.decay import decay_groups
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.muon import Muon
 from isocenter.learn.train.schedule import learning_rate
@@ -284,10 +285,7 @@ def _optimizer(net: nn.Module, settings: FitSettings) -> torch.optim.Optimizer |
     """Return the optimizer; what normalises or shifts is not decayed."""
     if settings.optimizer == "muon":
         return Muon(net, settings.learning_rate, weight_decay=settings.weight_decay)
-    decayed = [p for p in net.parameters() if p.requires_grad and p.ndim > 1]
-    free = [p for p in net.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    groups = [g for g in groups if g["params"]]
+    groups = decay_groups(net.parameters(), settings.weight_decay)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.99, nesterov=True)
     return torch.optim.AdamW(groups, lr=settings.learning_rate)

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isocenter.learn.train.decay import decay_groups
+
 __all__ = ["Muon", "orthogonal"]
 
 #: Step of an orthogonal update, in multiples of the learning rate that suits AdamW.
@@ -44,12 +46,7 @@ class Muon:
     def __init__(self, net: nn.Module, learning_rate: float, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
         inner = list(hidden(net))
         taken = {id(p) for p in inner}
-        others = [p for p in net.parameters() if p.requires_grad and id(p) not in taken]
-        groups = [
-            {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
-            {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        groups = [g for g in groups if g["params"]]
+        groups = decay_groups((p for p in net.parameters() if id(p) not in taken), weight_decay)
         self.parts: list[torch.optim.Optimizer] = []
         if inner:
             self.parts.append(_Orthogonal(inner, learning_rate, momentum, weight_decay))

@@ -28,6 +28,8 @@ __all__ = [
     "narrowest",
     "read_place_plan",
     "size_of",
+    "timed",
+    "usual_settings",
     "write_place_plan",
 ]
 
@@ -198,6 +200,11 @@ def read_place_plan(path: Path | str) -> PlacePlan:
     return read_as(PlacePlan, path)
 
 
+def usual_settings(axes: int) -> FitSettings:
+    """Return how places are trained where nothing else is asked for."""
+    return FitSettings(learning_rate=3e-3, channels_last=axes == 2)
+
+
 def batch_of(axes: int) -> int:
     """Return the images of a batch."""
     return 8 if axes == 2 else 2
@@ -224,24 +231,41 @@ def size_of(images: Sequence[Image], spacing: Sequence[float], divisor: int) -> 
 
 def _within(shaped: Any, cases: int, axes: int, seconds: float | None, settings: FitSettings | None) -> PlacePlan:
     """Return the largest plan whose training does enough steps in its time, with its epochs."""
-    settings = settings or FitSettings(learning_rate=3e-3, channels_last=axes == 2)
+    settings = settings or usual_settings(axes)
     sizes = [(_LONGEST[axes], 8), (_LONGEST[axes] // 2, 8), (_LONGEST[axes] // 2, 4)]
     plan: PlacePlan | None = None
-    for k, (longest, features) in enumerate(sizes):
+    for longest, features in sizes:
         try:
             plan = shaped(longest, features)
         except ContentError:
             if plan is None:  # a coarser grid than one that would do is not taken
                 raise
             break
-        steps = math.ceil(cases / plan.batch)
-        if seconds is None:
-            epochs = settings.epochs
-            break
-        second = cost.nominal_seconds(plan.network, plan.parameters, (plan.batch, plan.channels, *plan.size))
-        epochs = int(min(max(seconds / (second * steps), 1), 200))
-        if seconds / second >= _FEWEST_STEPS or k == len(sizes) - 1:
+        if seconds is None or seconds / _step(plan) >= _FEWEST_STEPS:
             break
     assert plan is not None  # the first size either made one or raised
-    average = 0.99 if epochs * math.ceil(cases / plan.batch) >= 500 else 0.0
+    return timed(plan, cases, seconds, settings)
+
+
+def timed(plan: PlacePlan, cases: int, seconds: float | None, settings: FitSettings) -> PlacePlan:
+    """Return a plan with the epochs that its time allows.
+
+    Parameters
+    ----------
+    plan
+        Network, grid and batch.
+    cases
+        Of the training fold.
+    seconds
+        On the nominal machine; None trains the epochs of the settings.
+    settings
+        Of the engine.
+    """
+    steps = math.ceil(cases / plan.batch)
+    epochs = settings.epochs if seconds is None else int(min(max(seconds / (_step(plan) * steps), 1), 200))
+    average = 0.99 if epochs * steps >= 500 else 0.0
     return replace(plan, settings=replace(settings, epochs=epochs, every=max(1, epochs // 20), average=average))
+
+
+def _step(plan: PlacePlan) -> float:
+    return cost.nominal_seconds(plan.network, plan.parameters, (plan.batch, plan.channels, *plan.size))

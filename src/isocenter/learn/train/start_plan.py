@@ -15,7 +15,7 @@ from isocenter.learn.places.places import Places
 from isocenter.learn.train import cost
 from isocenter.learn.train.architecture import shell, with_outputs
 from isocenter.learn.train.fingerprint import Fingerprint
-from isocenter.learn.train.place_plan import PlacePlan, batch_of, narrowest, size_of
+from isocenter.learn.train.place_plan import PlacePlan, batch_of, narrowest, size_of, timed, usual_settings
 from isocenter.learn.train.plan import Budget, Plan, with_cost
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.start import gentler
@@ -24,8 +24,6 @@ __all__ = ["place_plan_from", "plan_from"]
 
 #: Steps that a budget should allow: smaller batches and patches are taken before.
 _STEPS = 200
-#: Epochs of a training of places, at most.
-_MOST = 200
 
 
 def plan_from(start: Plan, found: Fingerprint, budget: Budget | None = None, settings: FitSettings | None = None) -> Plan:
@@ -127,15 +125,9 @@ def place_plan_from(
     net: Any = shell(start.network, parameters)
     size = tuple(_up(n, d) for n, d in zip(size_of(images, start.spacing, 1), net.divisor, strict=True))
     plan = replace(start, parameters=parameters, names=wanted, size=size, batch=batch_of(axes))
-    steps = math.ceil(len(images) / plan.batch)
-    usual = settings or FitSettings(learning_rate=3e-3, channels_last=axes == 2)
-    epochs = usual.epochs
-    if seconds is not None:
-        second = cost.nominal_seconds(plan.network, plan.parameters, (plan.batch, plan.channels, *plan.size))
-        epochs = int(min(max(seconds / (second * steps), 1), _MOST))
-    average = 0.99 if epochs * steps >= 500 else 0.0
-    chosen = replace(usual, epochs=epochs, every=max(1, epochs // 20), average=average)
-    return replace(plan, settings=chosen if settings else gentler(chosen, steps * epochs))
+    plan = timed(plan, len(images), seconds, settings or usual_settings(axes))
+    steps = math.ceil(len(images) / plan.batch) * plan.settings.epochs
+    return plan if settings else replace(plan, settings=gentler(plan.settings, steps))
 
 
 def _divisor(start: Plan) -> tuple[int, ...]:
