@@ -165,13 +165,16 @@ class ResidualBlock(nn.Module):
             layers.insert(2, _kind(_DROPOUT, dimensions)(dropout))
         self.layers = nn.Sequential(*layers)
         self.shortcut: nn.Module = nn.Identity()
-        if before != after or any(s != 1 for s in same(stride, dimensions)):
+        # The samples are taken here and not by the convolution: torch 2.13 writes beyond its memory in the gradient of one with a kernel
+        # of 1, a stride and few channels, where the layout has the channels last.
+        self.steps = tuple(slice(None, None, s) for s in same(stride, dimensions))
+        if before != after or any(s.step != 1 for s in self.steps):
             self.shortcut = nn.Sequential(
-                convolution(dimensions, before, after, 1, stride, bias=plain), normalisation(norm, dimensions, after)
+                convolution(dimensions, before, after, 1, bias=plain), normalisation(norm, dimensions, after)
             )
         self.last = nn.LeakyReLU(0.01, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features of the stride's size."""
-        result: Tensor = self.last(self.layers(x) + self.shortcut(x))
+        result: Tensor = self.last(self.layers(x) + self.shortcut(x[(..., *self.steps)]))
         return result
