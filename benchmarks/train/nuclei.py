@@ -24,6 +24,7 @@ import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.kernels.nuclei import absorbance, has_bright_ground
+from isocenter.learn.loading.augment import MICROSCOPY
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.losses import DiceCrossEntropy
 from isocenter.learn.train.plan import Budget, make_plan
@@ -133,13 +134,15 @@ def _fold(
         every=epochs,
     )
     plan = make_plan(fingerprint(chosen, truths), Budget(features=16, epochs=epochs, steps=50), settings)
-    # What a sample means is the same in all pictures: they are scaled by the cohort, not each by itself, and nothing is cut off.
+    # What a sample means is the same in all pictures: they are scaled by the cohort, not each by itself, and nothing is cut off. Patches
+    # lie anywhere: around nuclei they would teach that a picture is full of them.
     parameters = {**plan.parameters, "channels": [min(c, 128) for c in plan.parameters["channels"]]}
-    plan = replace(plan, patch=(128, 128), normalisation="ct", intensity=_spread(chosen), parameters=parameters)
+    plan = replace(plan, patch=(128, 128), foreground=0.0, normalisation="ct", intensity=_spread(chosen), parameters=parameters)
     print(plan.describe(), flush=True)
     # Pictures with a single nucleus count as much as crowded ones in the score, and so they do in the loss.
     segmenter = train_segmenter(
-        chosen, truths, validation=0, plan=plan, mirror=(0, 1), loss=DiceCrossEntropy(each=True), folder=folder, seed=seed, progress=told,
+        chosen, truths, validation=0, plan=plan, mirror=(0, 1), augment=MICROSCOPY, loss=DiceCrossEntropy(each=True), folder=folder,
+        seed=seed, progress=told,
     )  # fmt: skip
     segmenter.save(folder)
     dice, f1 = [], []

@@ -54,6 +54,16 @@ def test_half_a_sample_beyond_the_last_belongs_to_the_image(method: Method, turn
     np.testing.assert_allclose(sample_affine(array, matrix, (11, 13), method, fill=None), 7, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_label_is_the_one_with_the_largest_linear_share(shape: tuple[int, ...], turned: bool) -> None:
+    array = ndimage.zoom(np.random.default_rng(5).integers(0, 4, [-(-n // 2) for n in shape]), 2, order=0).astype(np.uint8)
+    array = np.ascontiguousarray(array[tuple(slice(n) for n in shape)])
+    matrix, size = inner_map(shape, turned), (9,) * len(shape)  # the last samples lie beyond the array
+    shares = [sample_affine((array == k).astype(np.float64), matrix, size, fill=None) for k in range(4)]
+    np.testing.assert_array_equal(sample_affine(array, matrix, size, "label", None), np.argmax(shares, axis=0))
+
+
 @pytest.mark.parametrize("shift", [0.0, 1e-13])
 @pytest.mark.parametrize("turned", [False, True])
 def test_infinities_stay_where_they_are(shift: float, turned: bool) -> None:

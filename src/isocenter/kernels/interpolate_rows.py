@@ -70,6 +70,12 @@ def _held(size: int, place: float) -> float:  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
+def _lower(size: int, place: float) -> int:  # pragma: no cover - compiled
+    """Return the lower of the two neighbours along an axis, which has an upper one unless there is only one sample."""
+    return min(int(_held(size, place)), max(size - 2, 0))
+
+
+@numba.njit(cache=True, nogil=True)
 def _nearest(source: Any, z: float, y: float, x: float, work: Any) -> Any:  # pragma: no cover - compiled
     nz, ny, nx = source.shape
     return source[int(np.floor(_held(nz, z) + 0.5)), int(np.floor(_held(ny, y) + 0.5)), int(np.floor(_held(nx, x) + 0.5))]
@@ -296,11 +302,24 @@ def rows_label(
 ) -> None:  # pragma: no cover - compiled
     """Take the value with the largest linear weight."""
     work = np.empty((3, 4))
+    nz, ny, nx = source.shape
+    flat = source.reshape(-1)
+    one, row_step, plane = np.uint64(1 if nx > 1 else 0), np.uint64(nx if ny > 1 else 0), np.uint64(ny * nx if nz > 1 else 0)
     for row in range(first, last):
         i, j = row // out.shape[1], row % out.shape[1]
         for k in range(out.shape[2]):
             z, y, x = _place(m, points, i, j, k)
-            if extend or _inside(source.shape, z, y, x):
-                out[i, j, k] = _label(source, z, y, x, work)
-            else:
+            if not (extend or _inside(source.shape, z, y, x)):
                 out[i, j, k] = fill
+                continue
+            # Within one label, where most samples lie, there is nothing to weigh.
+            at = np.uint64((_lower(nz, z) * ny + _lower(ny, y)) * nx + _lower(nx, x))
+            b, c, d = at + row_step, at + plane, at + plane + row_step
+            v = flat[at]
+            if (
+                (v == flat[at + one]) & (v == flat[b]) & (v == flat[b + one]) & (v == flat[c])
+                & (v == flat[c + one]) & (v == flat[d]) & (v == flat[d + one])
+            ):  # fmt: skip
+                out[i, j, k] = v
+            else:
+                out[i, j, k] = _label(source, z, y, x, work)

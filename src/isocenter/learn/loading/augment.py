@@ -13,7 +13,7 @@ from isocenter.core.errors import ParameterError
 from isocenter.learn.loading import artefacts, intensity
 from isocenter.learn.loading.spatial import about, turned
 
-__all__ = ["MR", "NONE", "PHOTO", "USUAL", "Augment", "Placement"]
+__all__ = ["MICROSCOPY", "MR", "NONE", "PHOTO", "USUAL", "Augment", "Placement"]
 
 FloatArray = npt.NDArray[np.float32]
 _SIZES = ("angle", "scale", "bend", "strength")
@@ -176,4 +176,6 @@ class Augment:
 NONE = Augment()
 USUAL = Augment(turn=0.5, size=0.5, gain=0.3, offset=0.3, gamma=0.3, noise=0.15)
 PHOTO = replace(USUAL, blur=0.15)
+#: Pictures without an up, whose brightness is a measurement: any angle, no gamma.
+MICROSCOPY = replace(USUAL, turn=1.0, angle=180.0, size=1.0, scale=0.3, gain=0.5, gamma=0.0)
 MR = replace(PHOTO, elastic=0.2, bias=0.3, ghost=0.1, motion=0.1, spike=0.05)

@@ -82,7 +82,8 @@ def warp(
     Parameters
     ----------
     image, truth
-        The case, (channels, *spatial) and the spatial shape, which may be mapped from a file; linear and nearest.
+        The case, (channels, *spatial) and the spatial shape, which may be mapped from a file. Samples are mixed linearly, and of the
+        classes the one with the largest share is taken, so that outlines stay where those of the samples are.
     matrix
         As `about` gives it. Beyond the case its edge samples are extended.
     patch
@@ -97,7 +98,7 @@ def warp(
     shape = tuple(patch)
     if not bend:
         channels = [sample_affine(channel, matrix, shape, "linear", None) for channel in image]
-        labels = None if truth is None else sample_affine(truth, matrix, shape, "nearest", None)
+        labels = None if truth is None else sample_affine(truth, matrix, shape, "label", None)
         return np.stack(channels).astype(np.float32, copy=False), labels
     grid = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float64) for n in shape], indexing="ij"), axis=-1)
     places = grid @ matrix[:, :-1].T + matrix[:, -1]
@@ -107,4 +108,4 @@ def warp(
         field = rng.normal(0.0, bend, (knots,) * axes).astype(np.float32)
         places[..., axis] += sample_affine(field, to_knots, shape, "cubic", None)
     bent = np.stack([sample_points(channel, places, "linear", None) for channel in image]).astype(np.float32, copy=False)
-    return bent, None if truth is None else sample_points(truth, places, "nearest", None)
+    return bent, None if truth is None else sample_points(truth, places, "label", None)

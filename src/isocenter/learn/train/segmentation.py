@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from isocenter.core.errors import ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
-from isocenter.learn.loading.augment import USUAL
+from isocenter.learn.loading.augment import USUAL, Augment
 from isocenter.learn.loading.cache import Case, Prepared
 from isocenter.learn.loading.loader import Loader, Recipe
 from isocenter.learn.train import cases, distributed
@@ -108,6 +108,7 @@ def train_segmenter(
     plan: Plan | None = None,
     budget: Budget | None = None,
     mirror: Sequence[int] = (),
+    augment: Augment = USUAL,
     loss: nn.Module | None = None,
     start: TrainedSegmenter | None = None,
     folder: Path | str | None = None,
@@ -134,6 +135,8 @@ def train_segmenter(
         Of time and memory. Default: `Budget()`.
     mirror
         Spatial axes along which the anatomy may be mirrored (augmentation and prediction).
+    augment
+        What is done to patches, at the plan's strength and mirrored along `mirror`.
     loss
         Default: Dice + cross entropy.
     start
@@ -179,7 +182,7 @@ def train_segmenter(
     net = _new(plan, seed)
     if start is not None:
         begun(net, plan.network, plan.parameters, start.networks[0])
-    recipe = _recipe(plan, found, mirror, seed)
+    recipe = _recipe(plan, found, replace(augment, mirror=tuple(mirror), strength=plan.augment), seed)
     loading, place = cases.forecast(recipe, found.channels, _prepared_bytes(plan, found), workers, cache, folder)
     if announce is not None and distributed.rank() == 0:
         announce(replace(plan, loading=loading))
@@ -253,12 +256,12 @@ class _Validation:
         return {"dice": float(np.mean(rows))}
 
 
-def _recipe(plan: Plan, found: Fingerprint, mirror: Sequence[int], seed: int) -> Recipe:
+def _recipe(plan: Plan, found: Fingerprint, augment: Augment, seed: int) -> Recipe:
     return Recipe(
         plan.patch,
         plan.batch,
         foreground=plan.foreground,
-        augment=replace(USUAL, mirror=tuple(mirror), strength=plan.augment),
+        augment=augment,
         spacing=tuple(plan.spacing or found.median_spacing),
         seed=seed,
         steps=plan.steps,
