@@ -185,6 +185,21 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
         iso.read_study(tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["seg", "labels", "roi"])
+def test_a_file_that_is_asked_for_as_an_image_is_one_in_whatever_folder(folder: str, tmp_path: Path) -> None:
+    """A cohort in a folder of this name could not be learned from: its images 'were no whole numbers'."""
+    (tmp_path / folder).mkdir()
+    path = tmp_path / folder / "a.nii"
+    image = iso.Image(
+        np.linspace(0.0, 2.5, 24, dtype=np.float32).reshape(2, 3, 4), ("z", "y", "x"), iso.Geometry.regular((2, 3, 4))
+    )
+    iso.write(image, path)
+    for value in (iso.read(path), iso.open(path)):
+        assert not isinstance(value, iso.LabelMap) and value.shape == (2, 3, 4)
+    iso.write(MASK, tmp_path / folder / "b.nii")
+    assert isinstance(iso.read_labels(tmp_path / folder / "b.nii"), iso.LabelMap)
+
+
 def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
     iso.write(VOLUME, tmp_path / "a.nii")
     (tmp_path / "b.nii").write_bytes((tmp_path / "a.nii").read_bytes()[:400])
@@ -211,6 +226,8 @@ LAYOUTS: list[tuple[dict[str, iso.Image], list[list[str]]]] = [
         [["image", "mask"], ["image", "mask"]],
     ),
     ({"imagesTr/x_0000.nii": VOLUME, "labelsTr/x.nii": MASK}, [["image", "mask"]]),
+    ({"seg/a.nii": VOLUME, "seg/a_mask.nii": MASK, "seg/b.nii": VOLUME}, [["image", "mask"], ["image"]]),
+    ({"masks/a.nii": MASK, "masks/b.nii": MASK}, [["labels"], ["labels"]]),
     ({"CT_image.nii": VOLUME, "PET_image.nii": VOLUME, "CT_mask.nii": MASK}, [["ct", "pet", "ct_mask"]]),
     ({"p1_t1.nii": VOLUME, "p1_flair.nii": VOLUME, "p2_t1.nii": VOLUME}, [["flair", "t1"], ["image"]]),
     ({"a.nii": VOLUME, "b.nii": VOLUME, "mask.nii": MASK}, [["image"], ["image"], ["labels"]]),

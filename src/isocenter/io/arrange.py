@@ -81,13 +81,14 @@ def _subject(item: Item) -> Path:
     return path.parent if path.name in MARKS else path
 
 
-def _file(item: Item) -> _File:
+def _file(item: Item, folders: bool = True) -> _File:
     path = _subject(item)
     words = tuple(w for w in re.split(r"[^a-z0-9]+", stem(path).lower()) if w)
     folder = path.parent.name.lower()
     if folder == "imagestr" or folder == "imagests":  # nnU-Net numbers the channels of a case
         words = words[:-1] if len(words) > 1 and re.fullmatch(r"\d{4}", words[-1]) else words
-    mask = item.kind == "labels" or (item.kind == "image" and (folder in MASK_FOLDERS or bool(words and words[-1] in MASKS)))
+    said = (folders and folder in MASK_FOLDERS) or bool(words and words[-1] in MASKS)
+    mask = item.kind == "labels" or (item.kind == "image" and said)
     place = path.parent.parent if folder in MASK_FOLDERS | IMAGE_FOLDERS else path.parent
     return _File(item, place, words, mask)
 
@@ -194,8 +195,17 @@ def _content_key(item: Item) -> str:
     return "file:" + hasher.hexdigest()
 
 
-def _arrange_files(items: Sequence[Item]) -> list[Item]:
+def _files(items: Sequence[Item], alone: bool) -> list[_File]:
+    """Return what the names of files say; that of a folder says nothing of a file that was named as an image."""
     files = [_file(item) for item in items]
+    own = [_file(item, folders=False) for item in items]
+    # Masks that say so by their own names, beside files that do not, and no image elsewhere: "seg" is what the project is called.
+    project = all(file.mask for file in files) and any(file.words and file.words[-1] in MASKS for file in own)
+    return own if alone or project else files
+
+
+def _arrange_files(items: Sequence[Item], alone: bool = False) -> list[Item]:
+    files = _files(items, alone)
     groups = _Groups(file for file in files if not file.mask)
     members = [[_named(image, len(case)) for image in case] for case in groups.cases]
     for file in files:
@@ -314,7 +324,7 @@ def _slots(items: Iterable[Item]) -> list[Item]:
     return [result[id(item)] for item in group]
 
 
-def arrange(items: Sequence[Item], listings: Sequence[Listing] = ()) -> tuple[Item, ...]:
+def arrange(items: Sequence[Item], listings: Sequence[Listing] = (), alone: bool = False) -> tuple[Item, ...]:
     """Return the items with their case (`group`) and their slot name, masks recognised as such.
 
     Parameters
@@ -323,13 +333,15 @@ def arrange(items: Sequence[Item], listings: Sequence[Listing] = ()) -> tuple[It
         As the format modules give them; those with a group (DICOM) keep it.
     listings
         What the ``dataset.json`` files among the input say.
+    alone
+        Whether they are of one file that was named as an image: what its folder is called does not make it a mask.
     """
     grouped = [item for item in items if item.group]
     listed, rest = arrange_listed([item for item in items if not item.group], listings, as_mask)
     grouped += listed
     loose = [(item, entities(_subject(item))) for item in rest]
     grouped += _arrange_bids([(item, said) for item, said in loose if said is not None])
-    grouped += _arrange_files([item for item, said in loose if said is None])
+    grouped += _arrange_files([item for item, said in loose if said is None], alone)
     by_group: dict[str, list[Item]] = {}
     for item in grouped:
         by_group.setdefault(item.group, []).append(item)

@@ -96,7 +96,8 @@ def read(path: str | Path, repair: Repair | None = None) -> Image:
     Parameters
     ----------
     path
-        A file, the folder of a series, or an archive; masks that lie beside the image are passed over.
+        A file, the folder of a series, or an archive; masks that lie beside the image are passed over. A file is an image, unless its
+        format or its own name says that it is a mask.
     repair
         ``interpolate`` or ``nearest`` fills missing slices; None refuses such a series.
 
@@ -105,7 +106,7 @@ def read(path: str | Path, repair: Repair | None = None) -> Image:
     InputError
         If it cannot be read, with the reason; or if there are several images.
     """
-    inventory = inspect(path, repair=repair, budget=_reading())
+    inventory = inspect(path, repair=repair, budget=_reading(), image=True)
     images = [item for item in inventory.items if item.kind == "image"]
     labels = [item for item in inventory.items if item.kind == "labels"]
     pyramids = [item for item in inventory.items if item.kind == "pyramid"]
@@ -213,7 +214,7 @@ def open(path: str | Path) -> Image:
     InputError
         If it cannot be read, with the reason; or if there are several images.
     """
-    inventory = inspect(path, budget=_reading())
+    inventory = inspect(path, budget=_reading(), image=True)
     item = _one(inventory, [item for item in inventory.items if item.kind == "image"], "image", "read_study")
     spec = item.spec
     if spec.geometry is None or spec.dtype is None:

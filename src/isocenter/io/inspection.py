@@ -66,7 +66,12 @@ class _Found:
 
 
 def inspect(
-    path: str | Path, *, repair: Repair | None = None, budget: Budget | None = None, over: str | Path | None = None
+    path: str | Path,
+    *,
+    repair: Repair | None = None,
+    budget: Budget | None = None,
+    over: str | Path | None = None,
+    image: bool = False,
 ) -> Inventory:
     """Return what lies at a path: what can be loaded, what cannot and why, and what was passed over.
 
@@ -84,6 +89,8 @@ def inspect(
     over
         The image that DICOM labels at the path were drawn on: they come on its grid. A segmentation alone has the grid that its own
         frames span, one of a radiograph none at all, and contours need that of their image. The image itself is not listed.
+    image
+        Whether a file at the path is meant as an image: a folder called ``labels`` or ``seg`` around it does not make it a mask.
 
     Raises
     ------
@@ -117,7 +124,8 @@ def inspect(
     else:
         found.refuse(root, UnsupportedError(f"{root.name}: no regular file (a device, pipe or socket): expected an image file."))
     listings = _listings(found)
-    items = arrange([_timed(item, found.budget) for item in found.items], listings)
+    alone = image and all(root in item.paths for item in found.items)  # of no folder and of no archive
+    items = arrange([_timed(item, found.budget) for item in found.items], listings, alone)
     return Inventory(root, items, tuple(found.refusals), tuple(found.skipped))
 
 
