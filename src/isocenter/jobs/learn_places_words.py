@@ -7,6 +7,7 @@ from typing import Any
 from isocenter._version import __version__
 from isocenter.jobs.learn_start import start_methods
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
+from isocenter.learn.train.settings import OPTIMIZERS
 
 __all__ = ["first_scores", "place_score_words", "places_checklist", "places_findings", "places_latex", "places_methods", "spread"]
 
@@ -129,7 +130,7 @@ def places_methods(found: Any) -> str:
         settings, plan = found.plan["settings"], found.plan
         text += (
             f"The network was trained {'from random weights ' if found.start is None else ''}on images of {' x '.join(map(str, plan['size']))} samples at a spacing of "
-            f"{' x '.join(f'{s:.3g}' for s in plan['spacing'])}, {settings['epochs']} epochs in batches of {plan['batch']} (AdamW, cosine "
+            f"{' x '.join(f'{s:.3g}' for s in plan['spacing'])}, {settings['epochs']} epochs in batches of {plan['batch']} ({OPTIMIZERS[settings['optimizer']]}, cosine "
             "schedule; images turned, scaled and changed in brightness by chance, places moved along); a sixth of the patients of each training "
             f"fold chose the best epoch.{start_methods(found)} "
         )

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from isocenter.learn.train.engine import fit
 from isocenter.learn.train.history import EpochRow
 from isocenter.learn.train.losses import DeepSupervision, DiceCrossEntropy
-from isocenter.learn.train.muon import Muon, hidden, orthogonal
+from isocenter.learn.train.muon import Muon, hidden, operations, orthogonal
 from isocenter.learn.train.settings import FitSettings
 from isocenter.nets.unet import Unet
 
@@ -43,6 +44,24 @@ def test_updates_turn_and_hardly_stretch(shape: tuple[int, int]) -> None:
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     assert float((found - u @ v).norm() / (u @ v).norm()) < 0.35
     assert torch.equal(orthogonal(matrix), found)
+
+
+def test_a_processor_that_is_slow_with_short_numbers_takes_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(8, 40)
+    found = {}
+    for capability in ("AVX512", "AVX2"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda known=capability: known)
+        found[capability] = orthogonal(matrix)
+    assert not torch.equal(found["AVX2"], found["AVX512"])
+    assert torch.allclose(found["AVX2"], found["AVX512"], atol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 2, 3, 3), (16, 16)])
+def test_products_are_counted_as_they_are_taken(shape: tuple[int, ...]) -> None:
+    with FlopCounterMode(display=False) as counter:
+        orthogonal(torch.randn(shape).flatten(1))
+    assert counter.get_total_flops() == operations(shape)
 
 
 def test_first_and_last_layers_norms_and_shifts_are_left_to_adamw() -> None:

@@ -11,9 +11,10 @@ from isocenter.core.errors import ContentError, GridMismatchError, ParameterErro
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
-from isocenter.learn.train.cost import training_bytes
+from isocenter.learn.train.cost import nominal_seconds, optimizer_seconds, suited_optimizer, training_bytes
 from isocenter.learn.train.fingerprint import Fingerprint, fingerprint
 from isocenter.learn.train.plan import Budget, make_plan, read_plan, target_spacing, topology, write_plan
+from isocenter.learn.train.settings import FitSettings
 
 LIVER = (Segment(1, "liver"), Segment(3, "lesion"))
 
@@ -87,6 +88,31 @@ def test_memory_is_counted_without_computing() -> None:
     parameters = {"in_channels": 1, "out_channels": 2, "dimensions": 3, "channels": [8, 16]}
     one = training_bytes("unet", parameters, (1, 1, 32, 32, 32))
     assert training_bytes("unet", parameters, (2, 1, 32, 32, 32)) == pytest.approx(2 * one, rel=0.1)
+
+
+def test_what_an_optimizer_takes_is_counted() -> None:
+    parameters = {"in_channels": 1, "out_channels": 2, "dimensions": 2, "channels": [8, 16, 32]}
+    added = optimizer_seconds("unet", parameters, "muon")
+    assert added > 0 and optimizer_seconds("unet", parameters, "adamw") == optimizer_seconds("unet", parameters, "sgd") == 0
+    for shape in ((1, 1, 16, 16), (8, 1, 64, 64)):
+        plain = nominal_seconds("unet", parameters, shape)
+        assert nominal_seconds("unet", parameters, shape, "muon") == plain + added  # whatever the batch
+    shape = (8, 1, 64, 64)
+    one, two, three = (training_bytes("unet", parameters, shape, name) for name in ("sgd", "muon", "adamw"))
+    assert one < two < three == training_bytes("unet", parameters, shape)
+
+
+def test_muon_is_planned_where_it_adds_little() -> None:
+    parameters = {"in_channels": 1, "out_channels": 2, "dimensions": 2, "channels": [8, 16, 32]}
+    assert suited_optimizer("unet", parameters, (8, 1, 256, 256)) == "muon"
+    assert suited_optimizer("unet", parameters, (2, 1, 32, 32)) == "adamw"
+    large = make_plan(fingerprinted((64, 64, 64), (1.0, 1.0, 1.0)), Budget(features=8, epochs=50, steps=10))
+    assert large.settings.optimizer == "muon" and large.settings.warmup == 25 and "epochs of Muon;" in large.describe()
+    small = make_plan(fingerprinted((16, 16, 16), (1.0, 1.0, 1.0)), Budget(features=8))
+    assert small.settings.optimizer == "adamw" and "epochs of AdamW;" in small.describe()
+    settings = FitSettings(learning_rate=1e-2)
+    asked = make_plan(fingerprinted((64, 64, 64), (1.0, 1.0, 1.0)), Budget(features=8), settings)
+    assert (asked.settings.optimizer, asked.settings.warmup, asked.settings.learning_rate) == ("adamw", 0, 1e-2)
 
 
 def test_what_cannot_be_used_is_named() -> None:

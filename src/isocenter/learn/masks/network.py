@@ -100,15 +100,25 @@ def train_network(
 
 
 def _smaller_batches(plan: Plan, cases: int, settings: NetworkSettings) -> Plan:
-    """Return a plan whose batches are halved while the budget would allow fewer than `STEPS` steps: steps teach more than averages."""
-    from isocenter.learn.train.cost import nominal_seconds
+    """Return a plan whose batches are halved while the budget would allow fewer than `STEPS` steps: steps teach more than averages.
 
-    batch = plan.batch
-    second = nominal_seconds(plan.network, plan.parameters, (batch, len(plan.intensity), *plan.patch))
-    while batch > 2 and settings.seconds < STEPS * second:
-        batch, second = batch // 2, second / 2
+    What Muon adds to a step stays, so that small batches may be left to AdamW.
+    """
+    from isocenter.learn.train.cost import nominal_seconds, suited_optimizer
+
+    batch, own = plan.batch, plan.settings
+    optimizer = own.optimizer
+    while True:
+        shape = (batch, len(plan.intensity), *plan.patch)
+        if own.optimizer == "muon":
+            optimizer = suited_optimizer(plan.network, plan.parameters, shape)
+        second = nominal_seconds(plan.network, plan.parameters, shape, optimizer)
+        if batch <= 2 or settings.seconds >= STEPS * second:
+            break
+        batch //= 2
     if batch == plan.batch:
         return plan
     steps = max(math.ceil(cases / batch), 1)
     epochs = int(min(max(settings.seconds / (second * steps), 1), settings.epochs))
-    return replace(plan, batch=batch, steps=steps, settings=replace(plan.settings, epochs=epochs))
+    warmup = own.warmup * steps * epochs // (plan.steps * own.epochs)
+    return replace(plan, batch=batch, steps=steps, settings=replace(own, epochs=epochs, optimizer=optimizer, warmup=warmup))

@@ -18,7 +18,7 @@ from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.frames import spacing_for
 from isocenter.learn.train.plan_file import read_as, write_as
-from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.settings import FitSettings, Optimizer
 
 __all__ = [
     "PlacePlan",
@@ -117,7 +117,7 @@ def landmark_plan(
     seconds
         On the nominal machine (`cost.NOMINAL_RATE`); None trains the epochs of the settings.
     settings
-        Of the engine.
+        Of the engine. Default: `usual_settings`, with Muon where it costs little beside the batches (`cost.suited_optimizer`).
     """
     axes = images[0].geometry.ndim
 
@@ -200,9 +200,9 @@ def read_place_plan(path: Path | str) -> PlacePlan:
     return read_as(PlacePlan, path)
 
 
-def usual_settings(axes: int) -> FitSettings:
+def usual_settings(axes: int, optimizer: Optimizer = "adamw") -> FitSettings:
     """Return how places are trained where nothing else is asked for."""
-    return FitSettings(learning_rate=3e-3, channels_last=axes == 2)
+    return FitSettings(learning_rate=3e-3, channels_last=axes == 2, optimizer=optimizer)
 
 
 def batch_of(axes: int) -> int:
@@ -231,7 +231,7 @@ def size_of(images: Sequence[Image], spacing: Sequence[float], divisor: int) -> 
 
 def _within(shaped: Any, cases: int, axes: int, seconds: float | None, settings: FitSettings | None) -> PlacePlan:
     """Return the largest plan whose training does enough steps in its time, with its epochs."""
-    settings = settings or usual_settings(axes)
+    chosen = settings or usual_settings(axes)
     sizes = [(_LONGEST[axes], 8), (_LONGEST[axes] // 2, 8), (_LONGEST[axes] // 2, 4)]
     plan: PlacePlan | None = None
     for longest, features in sizes:
@@ -241,10 +241,12 @@ def _within(shaped: Any, cases: int, axes: int, seconds: float | None, settings:
             if plan is None:  # a coarser grid than one that would do is not taken
                 raise
             break
-        if seconds is None or seconds / _step(plan) >= _FEWEST_STEPS:
+        if settings is None:
+            chosen = usual_settings(axes, cost.suited_optimizer(plan.network, plan.parameters, _shape(plan)))
+        if seconds is None or seconds / _step(plan, chosen) >= _FEWEST_STEPS:
             break
     assert plan is not None  # the first size either made one or raised
-    return timed(plan, cases, seconds, settings)
+    return timed(plan, cases, seconds, chosen)
 
 
 def timed(plan: PlacePlan, cases: int, seconds: float | None, settings: FitSettings) -> PlacePlan:
@@ -262,10 +264,14 @@ def timed(plan: PlacePlan, cases: int, seconds: float | None, settings: FitSetti
         Of the engine.
     """
     steps = math.ceil(cases / plan.batch)
-    epochs = settings.epochs if seconds is None else int(min(max(seconds / (_step(plan) * steps), 1), 200))
+    epochs = settings.epochs if seconds is None else int(min(max(seconds / (_step(plan, settings) * steps), 1), 200))
     average = 0.99 if epochs * steps >= 500 else 0.0
     return replace(plan, settings=replace(settings, epochs=epochs, every=max(1, epochs // 20), average=average))
 
 
-def _step(plan: PlacePlan) -> float:
-    return cost.nominal_seconds(plan.network, plan.parameters, (plan.batch, plan.channels, *plan.size))
+def _step(plan: PlacePlan, settings: FitSettings) -> float:
+    return cost.nominal_seconds(plan.network, plan.parameters, _shape(plan), settings.optimizer)
+
+
+def _shape(plan: PlacePlan) -> tuple[int, ...]:
+    return (plan.batch, plan.channels, *plan.size)

@@ -21,7 +21,7 @@ from isocenter.learn.loading.estimate import LoadingCost
 from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import Fingerprint
 from isocenter.learn.train.plan_file import read_as, write_as
-from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.settings import OPTIMIZERS, FitSettings
 from isocenter.nets.sliding_window import Decision
 
 __all__ = ["Budget", "Plan", "make_plan", "read_plan", "with_cost", "write_plan"]
@@ -144,8 +144,8 @@ class Plan:
         grid = "as acquired" if self.spacing is None else " x ".join(f"{s:g}" for s in self.spacing) + " mm"
         return (
             f"{self.network}, features {list(self.parameters.get('channels', ()))}, patches {' x '.join(map(str, self.patch))} "
-            f"({grid}), {self.batch} a batch, {self.steps} batches an epoch, at most {self.settings.epochs} epochs; "
-            f"normalisation {self.normalisation}; time {time}, memory {memory}."
+            f"({grid}), {self.batch} a batch, {self.steps} batches an epoch, at most {self.settings.epochs} epochs of "
+            f"{OPTIMIZERS[self.settings.optimizer]}; normalisation {self.normalisation}; time {time}, memory {memory}."
         ) + ("" if self.loading is None else f" {self.loading.sentence()}")
 
 
@@ -159,9 +159,10 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
     budget
         Default: `Budget()`.
     settings
-        Of the engine; the epochs come from the budget.
+        Of the engine; the epochs come from the budget. Default: Muon where it costs little beside the batches (`cost.suited_optimizer`),
+        else AdamW, and a rate that grows over the first twentieth of the training.
     """
-    budget, settings = budget or Budget(), settings or FitSettings(precision="float32", channels_last=found.spatial == 2)
+    budget, asked = budget or Budget(), settings
     spacing = target_spacing(found) if found.unit == "mm" else None
     scale = [1.0] * found.spatial if spacing is None else [a / b for a, b in zip(found.median_spacing, spacing, strict=True)]
     median = [max(round(n * s), 1) for n, s in zip(found.median_shape, scale, strict=True)]
@@ -169,7 +170,9 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
     patch = [min(n, 512 if found.spatial == 2 else 128) for n in median]
     while True:
         patch, parameters = topology(patch, spacing or (1.0,) * found.spatial, found, features)
-        memory = cost.training_bytes("unet", parameters, (batch, found.channels, *patch))
+        shape = (batch, found.channels, *patch)
+        settings = asked or _usual("unet", parameters, shape)
+        memory = cost.training_bytes("unet", parameters, shape, settings.optimizer)
         steps = budget.steps or max(math.ceil(len(found.shapes) / batch), 1)
         plan = _assembled(found, parameters, spacing, patch, batch, steps, settings, budget, memory)
         if memory > budget.memory and _shrink(patch):
@@ -178,14 +181,14 @@ def make_plan(found: Fingerprint, budget: Budget | None = None, settings: FitSet
             batch //= 2
             continue
         if budget.seconds is None:
-            return plan
-        shape = (batch, found.channels, *patch)
-        second = cost.nominal_seconds(plan.network, parameters, shape)
+            return plan if asked else _warmed(plan)
+        second = cost.nominal_seconds(plan.network, parameters, shape, settings.optimizer)
         if second * 200 > budget.seconds and features > 8:
             features //= 2
             continue
         epochs = int(min(max(budget.seconds / (second * steps), 1), budget.epochs))
-        return with_cost(replace(plan, settings=replace(settings, epochs=epochs)))
+        plan = replace(plan, settings=replace(settings, epochs=epochs))
+        return with_cost(plan if asked else _warmed(plan))
 
 
 def with_cost(plan: Plan) -> Plan:
@@ -263,6 +266,17 @@ def _assembled(
         settings=replace(settings, epochs=budget.epochs),
         memory=memory,
     )
+
+
+def _usual(network: str, parameters: Mapping[str, Any], shape: Sequence[int]) -> FitSettings:
+    """Return how a network is trained where nothing else is asked for."""
+    optimizer = cost.suited_optimizer(network, parameters, shape)
+    return FitSettings(optimizer=optimizer, learning_rate=3e-3, channels_last=len(shape) == 4)
+
+
+def _warmed(plan: Plan) -> Plan:
+    """Return a plan whose rate grows over the first twentieth of the training."""
+    return replace(plan, settings=replace(plan.settings, warmup=plan.steps * plan.settings.epochs // 20))
 
 
 def _shrink(patch: list[int]) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from isocenter.core.errors import ParameterError
 
-__all__ = ["FitSettings"]
+__all__ = ["OPTIMIZERS", "FitSettings", "Optimizer"]
+
+Optimizer = Literal["adamw", "sgd", "muon"]
+#: As papers call them.
+OPTIMIZERS: dict[Optimizer, str] = {"adamw": "AdamW", "sgd": "SGD", "muon": "Muon"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class FitSettings:
 
     epochs: int = 50
     learning_rate: float = 1e-3
-    optimizer: Literal["adamw", "sgd", "muon"] = "adamw"
+    optimizer: Optimizer = "adamw"
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     warmup: int = 0
@@ -70,7 +74,7 @@ class FitSettings:
         checks = (
             ("epochs", self.epochs >= 1, "1 or more"),
             ("learning_rate", self.learning_rate > 0, "more than 0"),
-            ("optimizer", self.optimizer in ("adamw", "sgd", "muon"), "adamw, sgd or muon"),
+            ("optimizer", self.optimizer in get_args(Optimizer), "adamw, sgd or muon"),
             ("schedule", self.schedule in ("cosine", "poly", "constant"), "cosine, poly or constant"),
             ("warmup", self.warmup >= 0, "0 or more steps"),
             ("clip", self.clip >= 0, "0 (none) or more"),
