@@ -23,7 +23,7 @@ from skimage.segmentation import watershed
 import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
 from isocenter.core.labels import LabelMap, Segment
-from isocenter.kernels.nuclei import absorbance, has_bright_ground
+from isocenter.kernels.nuclei import has_bright_ground, hematoxylin_red_green
 from isocenter.learn.loading.augment import MICROSCOPY
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.losses import DiceCrossEntropy
@@ -68,15 +68,15 @@ def ready(image: iso.Image) -> iso.Image:
     """Return four channels in which nuclei are bright, whatever the stain.
 
     How much nucleus relative to the picture's own least and most; the same as it was measured (the root of the brightness, or
-    hematoxylin as an optical density), so that a picture without a nucleus does not look like one with; how much redder than
-    hematoxylin the stain is (eosin and blood), 0 without colour; and the first without its root, in which faint fibres and haze beside
+    hematoxylin as an optical density), so that a picture without a nucleus does not look like one with; how much more
+    green than red the stain takes, 0 without colour; and the first without its root, in which faint fibres and haze beside
     bright nuclei are as faint as they were.
     """
     array = np.asarray(image.array, np.float64)
     redder = np.zeros(image.geometry.shape)
     if "c" in image.dims:
-        density = absorbance(np.moveaxis(array, image.dims.index("c"), 0))
-        amount, redder = 0.7 * density[0] + 0.3 * density[1], density[1] - density[0]
+        red, green = hematoxylin_red_green(np.moveaxis(array, image.dims.index("c"), 0))
+        amount, redder = 0.7 * red + 0.3 * green, green - red
     elif has_bright_ground(array):
         amount = np.maximum(np.percentile(array, 95) - array, 0.0) / 255.0
     else:

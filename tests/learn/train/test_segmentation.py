@@ -14,6 +14,7 @@ from isocenter.core.errors import ContentError, ParameterError, SpecError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.learn.loading.augment import MICROSCOPY
 from isocenter.learn.train.ensemble import joined_segmenters
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.history import EpochRow
@@ -64,7 +65,7 @@ def test_two_tiny_cases_are_learnt_by_heart(pairs: list[tuple[Image, LabelMap]],
         "the training's spacing was kept, the grid is the image's"
     )
     trained.save(tmp_path / "kept")
-    again = replace(read_segmenter(tmp_path / "kept"), mirror=trained.mirror)
+    again = read_segmenter(tmp_path / "kept")
     assert np.array_equal(again.predict(images[0]).array, trained.predict(images[0]).array)
     resumed = train_segmenter(images, masks, validation=[2], mirror=(1,), folder=tmp_path / "run")
     state = resumed.networks[0].state_dict()
@@ -137,6 +138,38 @@ def test_the_decision_is_part_of_the_plan_and_old_plans_still_load(plan: Plan) -
     net.forward = lambda batch: logits.expand(len(batch), 3, *batch.shape[2:])
     assert (labels_of(data, [net], both) == 0).all()
     assert (labels_of(data, [net], replace(both, decide="foreground")) == 1).all(), "scores are made probabilities first"
+
+
+def test_pictures_without_an_up_are_labelled_alike_in_all_positions(
+    pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path
+) -> None:
+    images, masks = [p[0] for p in pairs], [p[1] for p in pairs]
+    quick = replace(plan, steps=2, augment=1.0, settings=replace(plan.settings, epochs=1))
+    upright = train_segmenter(images, masks, plan=quick, validation=0, mirror=(0, 1))
+    assert not upright.quarters, "thirty degrees are not any angle"
+    trained = train_segmenter(images, masks, plan=quick, validation=0, mirror=(0, 1), augment=MICROSCOPY)
+    assert trained.quarters
+    trained.save(tmp_path)
+    assert read_segmenter(tmp_path).quarters
+    data = np.random.default_rng(0).normal(size=(1, 32, 32)).astype(np.float32)
+    net = torch.nn.Module()
+
+    def steep(batch: torch.Tensor) -> torch.Tensor:
+        """Score places that differ from their neighbours in the row, and in the row only."""
+        change = (batch - batch.roll(1, -1)).abs() - 1.0
+        return torch.cat([-change, change], 1)
+
+    net.forward = steep
+    quick = replace(quick, settings=replace(quick.settings, precision="float32"))
+
+    def labels(samples: Any, quarters: bool) -> Any:
+        return labels_of(np.ascontiguousarray(samples), [net], quick, (0, 1), quarters)
+
+    assert 0.1 < labels(data, True).mean() < 0.9
+    for turn in range(4):
+        turned = np.rot90(data, turn, (1, 2))
+        assert np.mean(labels(turned, True) != np.rot90(labels(data, True), turn)) < 0.002, "but for ties of rounding"
+    assert np.mean(labels(np.rot90(data, 1, (1, 2)), False) != np.rot90(labels(data, False))) > 0.1
 
 
 def test_memory_cache_and_workers_give_equal_bits(pairs: list[tuple[Image, LabelMap]], plan: Plan, tmp_path: Path) -> None:

@@ -49,6 +49,16 @@ def test_phantoms_touching_pairs_included(stain: Literal["fluorescence", "hemato
     assert abs(int(found.max()) - 40) <= 3
 
 
+def test_blood_is_not_a_nucleus() -> None:
+    phantom = cells(seed=3, stain="hematoxylin_eosin")
+    truth = np.asarray(phantom.truth.array)
+    array = np.moveaxis(np.asarray(phantom.image.array), phantom.image.dims.index("c"), -1).copy()
+    columns = slice(20, 60)
+    array[:, columns][truth[:, columns] == 0] = (225, 45, 80)  # a vessel, full of red cells
+    found = np.asarray(Nuclei()(picture(array)).array)
+    assert dice(found > 0, truth > 0) >= 0.9
+
+
 def test_dark_nuclei_in_bright_field_equal_bright_ones_in_the_dark() -> None:
     phantom = cells(seed=4)
     array = np.asarray(phantom.image.array)

@@ -110,7 +110,7 @@ def region_model(trained: TrainedSegmenter, image: Image, target: str | None = N
     if target is not None and target not in names:
         raise UnknownNameError(f"No segment '{target}': there are {', '.join(names)}.{did_you_mean(target, names)}")
     data, grid = prepared(image, plan.spacing, plan.normalisation, plan.intensity)
-    indices = np.asarray(labels_of(data, trained.networks, plan, trained.mirror))
+    indices = np.asarray(labels_of(data, trained.networks, plan, trained.mirror, trained.quarters))
     counts = np.bincount(indices.ravel(), minlength=len(names) + 1)[1:]
     chosen = int(counts.argmax()) if target is None else names.index(target)
     if not counts[chosen]:

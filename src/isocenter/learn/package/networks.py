@@ -87,7 +87,8 @@ def take_apart(model: NetworkPredictor | NetworkSegmenter) -> tuple[dict[str, An
     count = len(model.trained.networks)
     if isinstance(model, NetworkSegmenter):
         trained = model.trained
-        return {"kind": "segmenter", "count": count, "plan": trained.plan.to_dict(), "mirror": list(trained.mirror)}, arrays
+        copies = {"mirror": list(trained.mirror), **({"quarters": True} if trained.quarters else {})}
+        return {"kind": "segmenter", "count": count, "plan": trained.plan.to_dict(), **copies}, arrays
     own = model.trained
     return {
         "kind": "classifier" if own.classes else "regressor",
@@ -116,7 +117,9 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
             made = [restored_net(plan.network, plan.parameters, arrays, k) for k in range(int(description["count"]))]
             if plan.settings.channels_last and len(plan.patch) == 2:  # another layout gives other last digits
                 made = [net.to(memory_format=torch.channels_last) for net in made]
-            return NetworkSegmenter(TrainedSegmenter(plan, tuple(made), (), tuple(description["mirror"])))
+            return NetworkSegmenter(
+                TrainedSegmenter(plan, tuple(made), (), tuple(description["mirror"]), bool(description.get("quarters")))
+            )
         size, channels = tuple(int(n) for n in description["size"]), int(description["channels"])
         head, parameters = head_from(description), dict(description["parameters"])
         whole = {"in_channels": channels, "out_channels": head.outputs, "dimensions": len(size), **parameters}

@@ -34,7 +34,8 @@ def joined_segmenters(members: Sequence[TrainedSegmenter]) -> TrainedSegmenter:
                 "train the folds with one plan."
             )
     networks = tuple(net for member in members for net in member.networks)
-    return TrainedSegmenter(first.plan, networks, tuple(h for m in members for h in m.histories), first.mirror)
+    histories = tuple(h for m in members for h in m.histories)
+    return TrainedSegmenter(first.plan, networks, histories, first.mirror, first.quarters)
 
 
 def joined_networks(members: Sequence[TrainedNetwork]) -> TrainedNetwork:

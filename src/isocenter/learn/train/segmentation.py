@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from isocenter.core.errors import ParameterError
 from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
+from isocenter.io.atomic import write_bytes
 from isocenter.learn.loading.augment import USUAL, Augment
 from isocenter.learn.loading.cache import Case, Prepared
 from isocenter.learn.loading.loader import Loader, Recipe
@@ -36,6 +38,9 @@ from isocenter.nets.sliding_window import predict_labels
 
 __all__ = ["TrainedSegmenter", "dice_by_class", "read_segmenter", "train_segmenter"]
 
+#: Beside the plan and the weights: over which copies predictions are averaged.
+_COPIES = "copies.json"
+
 
 @dataclass(frozen=True)
 class TrainedSegmenter:
@@ -51,12 +56,15 @@ class TrainedSegmenter:
         Their histories, where they were trained here.
     mirror
         Spatial axes along which predictions are averaged over mirrored copies.
+    quarters
+        Whether they are averaged over quarter turns too: those of pictures that were turned by any angle in the training.
     """
 
     plan: Plan
     networks: tuple[nn.Module, ...]
     histories: tuple[History, ...] = ()
     mirror: tuple[int, ...] = ()
+    quarters: bool = False
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -72,14 +80,16 @@ class TrainedSegmenter:
             If the image has other channels than those of the training, or is not finite.
         """
         data, grid = prepared(image, self.plan.spacing, self.plan.normalisation, self.plan.intensity)
-        indices = labels_of(data, self.networks, self.plan, self.mirror)
+        indices = labels_of(data, self.networks, self.plan, self.mirror, self.quarters)
         return native_labels(indices, grid, image, self.segments)
 
     def save(self, folder: Path | str) -> None:
-        """Write the plan and the weights; `read_segmenter` reads them."""
+        """Write the plan, the weights and over which copies it averages; `read_segmenter` reads them."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_plan(self.plan, folder / "plan.yaml")
+        copies = {"mirror": list(self.mirror), "quarters": self.quarters}
+        write_bytes(folder / _COPIES, (json.dumps(copies) + "\n").encode())
         for k, net in enumerate(self.networks):
             weights.save(net.state_dict(), folder / f"weights-{k + 1}.safetensors")
 
@@ -96,7 +106,8 @@ def read_segmenter(folder: Path | str) -> TrainedSegmenter:
         net = built_net(plan.network, plan.parameters)
         net.load_state_dict(weights.load(file))
         networks.append(_laid_out(net, plan).eval())
-    return TrainedSegmenter(plan, tuple(networks))
+    copies = json.loads((folder / _COPIES).read_text()) if (folder / _COPIES).exists() else {}
+    return TrainedSegmenter(plan, tuple(networks), (), tuple(copies.get("mirror", ())), bool(copies.get("quarters", False)))
 
 
 def train_segmenter(
@@ -136,7 +147,8 @@ def train_segmenter(
     mirror
         Spatial axes along which the anatomy may be mirrored (augmentation and prediction).
     augment
-        What is done to patches, at the plan's strength and mirrored along `mirror`.
+        What is done to patches, at the plan's strength and mirrored along `mirror`. Pictures that it turns by any angle, mirrored along
+        both axes, are predicted as the mean of all eight positions.
     loss
         Default: Dice + cross entropy.
     start
@@ -199,30 +211,35 @@ def train_segmenter(
             folder=folder,
             progress=progress,
         )
-    return TrainedSegmenter(plan, (fitted.net,), (fitted.history,), tuple(mirror))
+    return TrainedSegmenter(plan, (fitted.net,), (fitted.history,), tuple(mirror), _any_angle(recipe))
 
 
 def labels_of(
-    data: npt.NDArray[np.float32], networks: Sequence[nn.Module], plan: Plan, mirror: Sequence[int] = ()
+    data: npt.NDArray[np.float32],
+    networks: Sequence[nn.Module],
+    plan: Plan,
+    mirror: Sequence[int] = (),
+    quarters: bool = False,
 ) -> npt.NDArray[Any]:
-    """Return class indices of prepared samples (channels, *spatial): windows, networks and mirrored copies averaged."""
+    """Return class indices of prepared samples (channels, *spatial): windows, networks, mirrored and turned copies averaged."""
     window = _window(data.shape[1:], plan)
     half = plan.settings.precision == "bfloat16"
     chances = len(networks) > 1 or plan.decide == "foreground"
 
     def scores(batch: Tensor) -> Tensor:
-        if batch.ndim == 4 and plan.settings.channels_last:
-            batch = batch.contiguous(memory_format=torch.channels_last)
         total: Tensor | None = None
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             for net in networks:
                 for axes in _mirrored(mirror):
-                    turned = [a + 2 for a in axes]
-                    found = net(batch.flip(turned) if turned else batch).float()
-                    found = found.flip(turned) if turned else found
-                    if chances:
-                        found = found.softmax(1)
-                    total = found if total is None else total + found
+                    for quarter in (0, 1) if quarters else (0,):
+                        copy = _turned(batch.flip(axes) if axes else batch, quarter)
+                        if batch.ndim == 4 and plan.settings.channels_last:
+                            copy = copy.contiguous(memory_format=torch.channels_last)
+                        found = _turned(net(copy).float(), -quarter)
+                        found = found.flip(axes) if axes else found
+                        if chances:
+                            found = found.softmax(1)
+                        total = found if total is None else total + found
         assert total is not None
         return total
 
@@ -310,7 +327,19 @@ def _window(shape: Sequence[int], plan: Plan) -> tuple[int, ...]:
 
 
 def _mirrored(axes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the axes of a batch that each copy is mirrored along."""
     found: list[tuple[int, ...]] = [()]
     for axis in axes:
-        found += [(*others, axis) for others in found]
+        found += [(*others, axis + 2) for others in found]
     return found
+
+
+def _turned(batch: Tensor, quarter: int) -> Tensor:
+    return torch.rot90(batch, quarter, (2, 3)) if quarter else batch
+
+
+def _any_angle(recipe: Recipe) -> bool:
+    """Return whether patches are turned and mirrored to all positions of a picture, whose samples are as far apart along both axes."""
+    augment, even = recipe.augment, recipe.spacing is None or len(set(recipe.spacing)) == 1
+    turned = augment.turn > 0 and augment.angle * augment.strength >= 90.0
+    return len(recipe.patch) == 2 and even and turned and set(augment.mirror) == {0, 1}
