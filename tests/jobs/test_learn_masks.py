@@ -105,7 +105,7 @@ def test_dicom_in_dicom_seg_out(pixels: Learned, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["network", "pixels"])
 def test_validation_scores_masks(kind: str, request: pytest.FixtureRequest, cohort: Path, tmp_path: Path) -> None:
     learned: Learned = request.getfixturevalue(kind)
-    other = discs(tmp_path / "other", 6, seed=5)
+    other = discs(tmp_path / "other", 6, seed=5, sites="ns")
     (other / "p001.nii.gz").write_bytes(b"broken")
     found = validate_on(learned.package, other, tmp_path / "out")
     assert found.exit_code == 1 and [name for name, _ in found.found.aside] == ["p001.nii.gz"]
@@ -114,6 +114,8 @@ def test_validation_scores_masks(kind: str, request: pytest.FixtureRequest, coho
     text = found.report.read_text()
     assert "External validation" in text and text.count("true and predicted") == 2 * 5
     assert (tmp_path / "out" / "tables" / "cases.csv").is_file()
+    assert [(g.attribute, g.value, g.n) for g in found.found.subgroups] == [("site", "n", 3), ("site", "s", 2)]
+    assert (tmp_path / "out" / "tables" / "subgroups.csv").is_file() and "Subgroups" in text
     with pytest.raises(ContentError, match="among those that the model was made from"):
         validate_on(learned.package, cohort, tmp_path / "own")
 

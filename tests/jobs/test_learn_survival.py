@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -88,6 +89,15 @@ def test_the_risk_model_is_a_package(result: Learned, tmp_path: Path) -> None:
     judged = model.validate_on(result.package, other, tmp_path / "judged", draws=100)
     assert float(judged.found.scores["c_index"]) > 0.55 and "integrated_brier" in judged.found.scores
     assert (tmp_path / "judged" / "report.html").is_file()
+    with (tmp_path / "judged" / "tables" / "predictions.csv").open(newline="") as handle:
+        rows = list(
+            csv.DictReader(handle)
+        )  # C can be computed again from it: the longer follow-up alone does not say who fell ill
+    assert sum(int(r["event"]) for r in rows) == judged.found.scores["events"].value and len(rows) == 40
+    time, event, risk = (np.array([float(r[k]) for r in rows]) for k in ("truth", "event", "predicted"))
+    earlier = (time[:, None] < time[None]) & (event[:, None] > 0)
+    right = (risk[:, None] > risk[None]) + 0.5 * (risk[:, None] == risk[None])
+    assert float(judged.found.scores["c_index"]) == pytest.approx(right[earlier].mean())
 
 
 def test_equal_inputs_give_an_equal_package(result: Learned, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isocenter.cli.main import app
-from isocenter.core.errors import ContentError, MissingInputError, ParameterError, UnsupportedError
+from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, UnsupportedError
 from isocenter.jobs import model as job
 from isocenter.learn.package.fingerprint import case_digest, fingerprint_of
 from isocenter.learn.package.model import Package
@@ -118,6 +118,62 @@ def test_labels_that_the_model_does_not_know_are_told(tmp_path: Path) -> None:
         job.validate_on(EXAMPLE, table(tmp_path / "labels.csv", classes=("tame", "wild")), tmp_path / "out")
     with pytest.raises(MissingInputError, match="no such table"):
         job.validate_on(EXAMPLE, tmp_path / "none.csv", tmp_path / "out")
+
+
+def apart(path: Path) -> Path:
+    """Write a cohort of two sites and return its folder."""
+    text = table(path / "labels.csv").read_text(encoding="utf-8").splitlines()
+    text = [f"{line},{'site,sex' if k == 0 else 'north,F' if k % 2 else 'south,M'}" for k, line in enumerate(text)]
+    (path / "labels.csv").write_text("\n".join(text) + "\n", encoding="utf-8")
+    return path
+
+
+def test_sites_and_subgroups_of_a_cohort_are_judged_apart(tmp_path: Path) -> None:
+    result = job.validate_on(EXAMPLE, apart(tmp_path), tmp_path / "out", draws=60)
+    assert [(g.attribute, g.value, g.n) for g in result.found.subgroups] == [
+        ("site", "north", 20), ("site", "south", 20), ("sex", "F", 20), ("sex", "M", 20),
+    ]  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / "out" / "tables" / "subgroups.csv").read_text(encoding="utf-8").splitlines()))
+    (auc,) = [r for r in rows if r["value"] == "north" and r["score"] == "auc_roc"]
+    found = result.found
+    assert isinstance(found, Validation)
+    ranked = [(c.predicted[1], c.truth == "wild") for c in found.cases[0::2]]
+    pairs = [(a > b) + 0.5 * (a == b) for a, wild in ranked if wild for b, also in ranked if not also]
+    assert float(auc["value_of_score"]) == pytest.approx(np.mean(pairs))
+    assert "Subgroups" in result.report.read_text(encoding="utf-8")
+
+
+def test_a_frozen_test_set_records_every_look(tmp_path: Path) -> None:
+    record, cohort = tmp_path / "record.json", table(tmp_path / "labels.csv")
+    words = ["model", "validate", str(EXAMPLE), "--on", str(cohort), "-o", str(tmp_path / "out"), "--frozen", str(record)]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0 and "(40 cases) was looked at once" in " ".join(found.output.split())
+    packaged(tmp_path / "b.isocenter", "logistic")
+    result = job.validate_on(tmp_path / "b.isocenter", cohort, tmp_path / "out", draws=60, frozen=record)
+    assert "2 times with 2 models: the best of them is flattered" in result.frozen
+    assert "flattered" in result.report.read_text(encoding="utf-8") and result.to_dict()["frozen"] == result.frozen
+    scores = [look["scores"]["auc_roc"] for look in json.loads(record.read_text(encoding="utf-8"))["looks"]]
+    assert scores[1] == result.found.scores["auc_roc"].value and len(scores) == 2
+    # Renamed cases are the same; fewer or other ones are not the set; a record that was changed is none.
+    cohort.write_text(cohort.read_text(encoding="utf-8").replace("case", "row"), encoding="utf-8")
+    job.validate_on(EXAMPLE, cohort, tmp_path / "out", draws=60, frozen=record)
+    before = record.read_bytes()
+    with pytest.raises(ContentError, match="40 of its 40 cases are missing and 40 are others"):
+        job.validate_on(EXAMPLE, table(tmp_path / "other.csv", seed=12), tmp_path / "never", draws=60, frozen=record)
+    assert record.read_bytes() == before and not (tmp_path / "never").exists()
+    record.write_text(record.read_text(encoding="utf-8").replace('"auc_roc": ', '"auc_roc": 0'), encoding="utf-8")
+    with pytest.raises((ContentError, FormatError)):
+        job.validate_on(EXAMPLE, cohort, tmp_path / "never", draws=60, frozen=record)
+
+
+def test_a_model_of_images_asks_for_the_column_of_images(tmp_path: Path) -> None:
+    from isocenter.learn.data.table import from_csv
+    from isocenter.learn.package.validate import value_of
+
+    package = packaged(tmp_path / "a.isocenter", "logistic")
+    package.manifest["inputs"]["source"] = "image"
+    with pytest.raises(ContentError, match="has no column 'image'"):
+        value_of(package, from_csv(tmp_path, table(tmp_path / "labels.csv")), 0)
 
 
 def test_cases_unlike_the_training_are_named(tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def validate(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     column: Annotated[list[str] | None, typer.Option(help="ROLE=COLUMN of the table, for instance image=file.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
+    frozen: Annotated[
+        Path | None, typer.Option(help="Record of a frozen test set: the same cases every time, every look at them added.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Judge it on another cohort: scores with intervals, calibration, beside its own figures; training cases are refused."""
@@ -69,7 +72,7 @@ def validate(
             raise ParameterError(f"Column '{text}': expected ROLE=COLUMN, for instance --column image=file")
         columns[role] = name
     with show.progress(quiet=json) as progress:
-        found = job.validate_on(package, on, out, columns=columns, seed=seed, progress=progress)
+        found = job.validate_on(package, on, out, columns=columns, seed=seed, frozen=frozen, progress=progress)
     show.json(found.to_dict()) if json else show.lines(found.lines)
     raise typer.Exit(found.exit_code)
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isocenter.core.errors import ParameterError
 from isocenter.io import atomic, table
+from isocenter.jobs.model_frozen import frozen_set, record_look
 from isocenter.jobs.model_masks import mask_validation_report, write_mask_tables
 from isocenter.jobs.model_places import place_validation_report, write_place_tables
 from isocenter.jobs.model_report import validation_report
 from isocenter.jobs.model_validation import AnyValidation, write_scores
+from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.layout import from_layout
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.selftest import SelfTest
 from isocenter.learn.package.validate import Validation, validate
-from isocenter.learn.package.validate_masks import validate_masks
-from isocenter.learn.package.validate_places import validate_places
+from isocenter.learn.package.validate_masks import MaskValidation, validate_masks
+from isocenter.learn.package.validate_places import PlaceValidation, validate_places
 from isocenter.view import html
+from isocenter.view.report import Notice, Report
 
 __all__ = ["ModelInfo", "Validated", "export", "info", "self_test", "validate_on"]
 
@@ -74,12 +77,13 @@ def self_test(path: Path | str) -> tuple[Package, SelfTest]:
 
 @dataclass(frozen=True)
 class Validated:
-    """An external validation and where it was written."""
+    """An external validation and where it was written; of a frozen test set what its record says."""
 
     out: Path
     report: Path
     package: Package
     found: AnyValidation
+    frozen: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -95,6 +99,7 @@ class Validated:
         ]
         unlike = sum(bool(c.warnings) for c in self.found.cases)
         shown += [f"{unlike} of {len(self.found.cases)} cases are unlike those of the training."] if unlike else []
+        shown += [self.frozen] if self.frozen else []
         return [*shown, *[f"set aside {name}: {reason}" for name, reason in self.found.aside], f"Report: {self.report}"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,6 +112,7 @@ class Validated:
             "compared": {c.name: c.sentence for c in self.found.compared},
             "unlike": {c.identifier: list(c.warnings) for c in self.found.cases if c.warnings},
             "set_aside": [{"name": n, "reason": r} for n, r in self.found.aside],
+            **({"frozen": self.frozen} if self.frozen else {}),
         }
 
 
@@ -118,6 +124,7 @@ def validate_on(
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
     draws: int = 2000,
+    frozen: Path | str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Validated:
     """Judge a package on another cohort and write scores, calibration, predictions and a report.
@@ -134,6 +141,8 @@ def validate_on(
         Role -> column where it is called otherwise.
     seed, draws
         Of the bootstrap.
+    frozen
+        Record of a frozen test set: written at the first look, after that the cohort must hold the same cases, and every look is added.
     progress
         Called with a case, how many are done, and of how many.
 
@@ -142,33 +151,56 @@ def validate_on(
     MissingInputError
         If there is no table.
     ContentError
-        If cases are among those of the training, or the labels do not fit.
+        If cases are among those of the training, the labels do not fit, or the cohort is not the frozen test set.
     """
     package = read_package(path)
     features = list(package.model.names) if package.manifest["inputs"]["source"] == "table" else None
     known = from_layout(None, cohort, columns=columns, features=features, task=package.manifest["task"])
-    root = Path(out)
+    kept = None if frozen is None else frozen_set(Path(frozen), package, known)
+    root, found, report = Path(out), *_judged(package, known, draws, seed, progress)
+    atomic.make_folder(root)
+    words = "" if frozen is None or kept is None else record_look(Path(frozen), kept, package, found.scores)
+    if words:
+        report = replace(report, notices=(*report.notices, Notice(words, "info")))
+    _write(root, package, known, found)
+    atomic.write_bytes(root / "report.html", html.html(report))
+    return Validated(root, root / "report.html", package, found, words)
+
+
+def _judged(
+    package: Package, known: Cohort, draws: int, seed: int, progress: Callable[[str, int, int], None] | None
+) -> tuple[AnyValidation, Report]:
+    """Return what the validation of the package's task gives, and its report."""
     if package.manifest["task"] == "segmentation":
         masks = validate_masks(package, known, draws=draws, seed=seed, progress=progress)
-        write_mask_tables(atomic.make_folder(root), masks)
-        atomic.write_bytes(root / "report.html", html.html(mask_validation_report(package, masks)))
-        return Validated(root, root / "report.html", package, masks)
+        return masks, mask_validation_report(package, masks)
     if package.manifest["task"] in ("detection", "landmarks"):
         places = validate_places(package, known, draws=draws, progress=progress)
-        write_place_tables(atomic.make_folder(root), places)
-        atomic.write_bytes(root / "report.html", html.html(place_validation_report(package, places)))
-        return Validated(root, root / "report.html", package, places)
+        return places, place_validation_report(package, places)
     found = validate(package, known, draws=draws, seed=seed, progress=progress)
-    _write_tables(atomic.make_folder(root), package, found)
-    atomic.write_bytes(root / "report.html", html.html(validation_report(package, found)))
-    return Validated(root, root / "report.html", package, found)
+    return found, validation_report(package, found)
 
 
-def _write_tables(root: Path, package: Package, found: Validation) -> None:
+def _write(root: Path, package: Package, known: Cohort, found: AnyValidation) -> None:
+    if isinstance(found, MaskValidation):
+        write_mask_tables(root, found)
+    elif isinstance(found, PlaceValidation):
+        write_place_tables(root, found, known)
+    else:
+        _write_tables(root, package, known, found)
+
+
+def _write_tables(root: Path, package: Package, known: Cohort, found: Validation) -> None:
     folder = write_scores(root, found)
     heads = [f"p_{name}" for name in package.classes] or ["predicted"]
-    rows: list[list[Any]] = [[c.identifier, c.truth, *c.predicted, c.called, " ".join(c.warnings)] for c in found.cases]
-    table.write_rows(["case", "truth", *heads, "called", "unlike_training"], rows, folder / "predictions.csv")
+    happened = {s.identifier: int(s.values.get("event", 0.0) > 0) for s in known.samples}
+    survival = package.manifest["task"] == "survival"  # what was predicted is the log of the relative hazard
+    events = ["event"] if survival else []
+    rows: list[list[Any]] = [
+        [c.identifier, c.truth, *([happened[c.identifier]] if survival else []), *c.predicted, c.called, " ".join(c.warnings)]
+        for c in found.cases
+    ]
+    table.write_rows(["case", "truth", *events, *heads, "called", "unlike_training"], rows, folder / "predictions.csv")
     if found.calibration:
         bins = [[b.low, b.high, b.predicted, b.observed, *(b.interval or (None, None)), b.n] for b in found.calibration]
         table.write_rows(

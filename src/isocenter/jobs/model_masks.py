@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isocenter.core.results import Score
 from isocenter.io import table
+from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.learn_masks_report import outlines
 from isocenter.jobs.learn_masks_words import mask_words
 from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
@@ -50,6 +51,7 @@ def mask_validation_report(package: Package, found: MaskValidation) -> Report:
     caption = "On this cohort, means with intervals over patients, beside what was proved in training"
     sections = [
         Section("Scores", (beside_training(found, mask_words, _shown, caption),)),
+        *subgroup_section(found, "dice", mask_words("dice")),
         Section("The worst cases", _worst(found)),
     ]
     numbers = [_number(n, found.scores[n]) for n in _KEY]

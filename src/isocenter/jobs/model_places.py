@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from isocenter.io import table
+from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.learn_places_words import place_score_words, spread
 from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
 from isocenter.jobs.places import beside_truth
+from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.data.turned import as_stored
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_places import PlacedCase, PlaceValidation
 from isocenter.learn.places.model import judged_findings
@@ -29,8 +34,8 @@ _KEY = (
 )
 
 
-def write_place_tables(root: Path, found: PlaceValidation) -> None:
-    """Write scores beside those of the training, every place, and who was set aside.
+def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort) -> None:
+    """Write scores beside those of the training, every place in samples of the files and in mm, and who was set aside.
 
     Parameters
     ----------
@@ -38,21 +43,25 @@ def write_place_tables(root: Path, found: PlaceValidation) -> None:
         Folder of the results.
     found
         What the validation gave.
+    cohort
+        What it was judged on.
     """
     folder = write_scores(root, found)
-    cells = []
-    head: tuple[str, ...] = ()
+    numbers = {s.identifier: k for k, s in enumerate(cohort.samples)}
+    cells: list[list[Any]] = []
+    columns: tuple[str, ...] = ()
     for case in found.cases:
-        for what, places in (("true", case.truth), ("called", case.called)):
-            head, made = places.rows()
-            cells += [[case.identifier, what, *row[: len(_plain(head))]] for row in made]
-    table.write_rows(["case", "what", *_plain(head)], cells, folder / "places.csv")
+        # Candidates below the operating point too: FROC is computed from all of them.
+        called = {tuple(row) for row in case.called.samples.tolist()}
+        for what, places in (("true", case.truth), ("found", case.found)):
+            columns, made = as_stored(cohort, numbers[case.identifier], replace(places, scores=None)).rows()
+            for i, row in enumerate(made):
+                score = None if places.scores is None else float(places.scores[i])
+                kept = "" if what == "true" else "yes" if tuple(places.samples[i].tolist()) in called else "no"
+                cells.append([case.identifier, what, *row, score, kept])
+    table.write_rows(["case", "what", *columns, "score", "called"], cells, folder / "places.csv")
     warned = [[c.identifier, text] for c in found.cases for text in c.warnings]
     table.write_rows(["case", "unlike_training"], warned, folder / "unlike_training.csv")
-
-
-def _plain(head: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(h for h in head if h not in ("probability", "spread_mm"))
 
 
 def _loss(case: PlacedCase, names: tuple[str, ...]) -> tuple[float, str]:
@@ -85,8 +94,10 @@ def place_validation_report(package: Package, found: PlaceValidation) -> Report:
         for n in _KEY
         if n in found.scores
     )
+    first = "median_error" if "median_error" in found.scores else "sensitivity_at_1"
     sections = [
         Section("Scores", (beside_training(found, place_score_words, spread, "Beside what was proved in training"),)),
+        *subgroup_section(found, first, place_score_words(first)),
         Section("The worst cases", _worst(package, found)),
     ]
     return validation_page(package, found, place_score_words, numbers, sections, "unlike_training.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isocenter.core.results import Score
+from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.model_validation import beside_training, validation_page
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate import Validation
@@ -24,6 +25,7 @@ def validation_report(package: Package, found: Validation) -> Report:
     sections = [Section("Scores", (score_table(found.scores, caption="On this cohort, intervals over patients"), compared))]
     if found.calibration:
         sections.append(Section("Calibration", (_calibration(package, found),)))
+    sections += subgroup_section(found, first[0], _called(first[0])) if first else []
     return validation_page(package, found, _called, numbers, sections, "predictions.csv")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from isocenter._version import __version__
 from isocenter.core.results import Score
 from isocenter.io import atomic, table
+from isocenter.jobs.learn_rows import subgroup_tables
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate import Validation
 from isocenter.learn.package.validate_masks import MaskValidation
@@ -42,6 +43,8 @@ def write_scores(root: Path, found: AnyValidation) -> Path:
         )
     columns = ["score", "value", "low", "high", "n", "unit", "training_value", "training_low", "training_high", "comparison"]
     table.write_rows(columns, rows, folder / "scores.csv")
+    for name, _, heads, cells in subgroup_tables(found):
+        table.write_rows(list(heads), [list(row) for row in cells], folder / name)
     table.write_rows(["case", "reason"], [list(pair) for pair in found.aside], folder / "set_aside.csv")
     return folder
 

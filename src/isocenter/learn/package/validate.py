@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,12 +16,16 @@ from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.evaluate.calibration import Reliability, reliability
 from isocenter.learn.evaluate.classification import evaluate_classification
 from isocenter.learn.evaluate.regression import evaluate_regression
+from isocenter.learn.evaluate.subgroups import Subgroup, by_subgroup
 from isocenter.learn.package.ancestry import known_digests
 from isocenter.learn.package.fingerprint import known_again
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_survival import survival_scores
 
-__all__ = ["Compared", "Judged", "Validation", "compared", "judge_cases", "refuse_training", "validate"]
+__all__ = ["Compared", "Judged", "Validation", "apart", "compared", "judge_cases", "refuse_training", "validate", "value_of"]
+
+#: Resamples for the interval of a subgroup, at most.
+_APART = 500
 
 FloatArray = npt.NDArray[np.float64]
 Case = TypeVar("Case")
@@ -64,6 +68,8 @@ class Validation:
         Each score beside that of the training.
     aside
         (case, reason) of those that could not be judged.
+    subgroups
+        Scores of each site, where there are several, and of each subgroup of the cohort.
     """
 
     cases: tuple[Judged, ...]
@@ -71,6 +77,7 @@ class Validation:
     calibration: tuple[Reliability, ...]
     compared: tuple[Compared, ...]
     aside: tuple[tuple[str, str], ...]
+    subgroups: tuple[Subgroup, ...] = ()
 
 
 def validate(
@@ -112,7 +119,37 @@ def validate(
     cases, groups, aside = judge_cases(cohort, lambda k: _judged(package, cohort, k), progress)
     judge = survival_scores if task == "survival" else _scores
     scores = judge(package, cohort, cases, groups, draws, seed)
-    return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), aside)
+    parts = apart(
+        cohort,
+        [c.identifier for c in cases],
+        groups,
+        lambda i: judge(package, cohort, [cases[int(k)] for k in i], groups[i], min(draws, _APART), seed),
+    )
+    return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), aside, parts)
+
+
+def apart(
+    cohort: Cohort, judged: Sequence[str], groups: npt.NDArray[np.str_], evaluate: Callable[[npt.NDArray[np.int64]], Scores]
+) -> tuple[Subgroup, ...]:
+    """Return the scores of each site, where there are several, and of each subgroup of a cohort.
+
+    Parameters
+    ----------
+    cohort
+        The cases.
+    judged
+        Names of those that were judged.
+    groups
+        Patient of each of these.
+    evaluate
+        Gives the scores of some of them, by position.
+    """
+    place = {s.identifier: k for k, s in enumerate(cohort.samples)}
+    at = np.array([place[name] for name in judged], np.int64)
+    attributes: dict[str, npt.ArrayLike] = {name: values[at] for name, values in cohort.subgroups.items()}
+    if len({s for s in cohort.sites[at].tolist() if s}) > 1:
+        attributes = {"site": cohort.sites[at], **attributes}
+    return by_subgroup(attributes, groups, evaluate)
 
 
 def judge_cases(
@@ -187,7 +224,7 @@ def refuse_training(package: Package, cohort: Cohort) -> None:
     found = []
     for k, sample in enumerate(cohort.samples):
         try:
-            value = _value(package, cohort, k)
+            value = value_of(package, cohort, k)
             if known_again(value, known) or (isinstance(value, Image) and known_again(package.prepared(value), known)):
                 found.append(sample.identifier)
         except IsocenterError:
@@ -199,8 +236,26 @@ def refuse_training(package: Package, cohort: Cohort) -> None:
         )
 
 
-def _value(package: Package, cohort: Cohort, k: int) -> Image | FloatArray:
+def value_of(package: Package, cohort: Cohort, k: int) -> Image | FloatArray:
+    """Return what a package judges of a case: its image, or its row of features in the order of the model.
+
+    Parameters
+    ----------
+    package
+        The model.
+    cohort, k
+        The case.
+
+    Raises
+    ------
+    ContentError
+        If the cohort has no images for a model of images, or not the columns of a model of tables.
+    InputError
+        If the image cannot be read.
+    """
     if package.manifest["inputs"]["source"] != "table":
+        if cohort.samples[k].path is None:
+            raise ContentError(f"Cohort '{cohort.name}' has no column 'image': expected the path of each case's image.")
         return cohort.image(k)
     names = package.model.names
     missing = [n for n in names if n not in cohort.features]
@@ -215,7 +270,7 @@ def _judged(package: Package, cohort: Cohort, k: int) -> Judged:
     sample = cohort.samples[k]
     if sample.label is None:
         raise ContentError("it has no label: expected one, to judge the prediction by.")
-    value = _value(package, cohort, k)
+    value = value_of(package, cohort, k)
     found = package.predict(value, sample.site or "")
     warnings = tuple(package.check(value))
     assert isinstance(found, Prediction)  # segmentation was refused before

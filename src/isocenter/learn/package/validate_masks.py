@@ -12,10 +12,11 @@ from isocenter.core.image import Image
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.core.results import Scores
 from isocenter.learn.data.cohort import Cohort
+from isocenter.learn.evaluate.subgroups import Subgroup
 from isocenter.learn.masks.cases import load_cases
 from isocenter.learn.masks.judge import CaseScores, case_scores, dice_of, mean_scores
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate import Compared, compared, refuse_training
+from isocenter.learn.package.validate import Compared, apart, compared, refuse_training
 
 __all__ = ["MaskValidation", "OutlinedCase", "validate_masks"]
 
@@ -51,12 +52,15 @@ class MaskValidation:
         Each score beside that of the training.
     aside
         (case, reason) of those that could not be judged.
+    subgroups
+        Scores of each site, where there are several, and of each subgroup of the cohort.
     """
 
     cases: tuple[OutlinedCase, ...]
     scores: Scores
     compared: tuple[Compared, ...]
     aside: tuple[tuple[str, str], ...]
+    subgroups: tuple[Subgroup, ...] = ()
 
 
 def validate_masks(
@@ -112,5 +116,12 @@ def validate_masks(
         groups.append(sample.patient)
     if not found:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
-    scores = mean_scores([c.rows for c in found], np.array(groups), draws=draws, seed=seed)
-    return MaskValidation(tuple(found), scores, compared(package, scores), tuple(aside))
+    rows, owners = [c.rows for c in found], np.array(groups)
+    scores = mean_scores(rows, owners, draws=draws, seed=seed)
+    parts = apart(
+        cohort,
+        [c.identifier for c in found],
+        owners,
+        lambda i: mean_scores([rows[int(k)] for k in i], owners[i], draws=min(draws, 500), seed=seed),
+    )
+    return MaskValidation(tuple(found), scores, compared(package, scores), tuple(aside), parts)

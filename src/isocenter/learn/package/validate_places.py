@@ -6,14 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from isocenter.core.errors import ContentError
 from isocenter.core.image import Image
 from isocenter.core.points import Boxes, Points
 from isocenter.core.results import Scores
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.turned import places_in
+from isocenter.learn.evaluate.subgroups import Subgroup
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate import Compared, compared, judge_cases, refuse_training
+from isocenter.learn.package.validate import Compared, apart, compared, judge_cases, refuse_training
 from isocenter.learn.places.places import Places, boxes_of, points_of
 from isocenter.learn.places.scores import scored
 
@@ -46,12 +50,15 @@ class PlaceValidation:
         Each score beside that of the training.
     aside
         (case, reason) of those that could not be judged.
+    subgroups
+        Scores of each site, where there are several, and of each subgroup of the cohort.
     """
 
     cases: tuple[PlacedCase, ...]
     scores: Scores
     compared: tuple[Compared, ...]
     aside: tuple[tuple[str, str], ...]
+    subgroups: tuple[Subgroup, ...] = ()
 
 
 def validate_places(
@@ -86,15 +93,15 @@ def validate_places(
     refuse_training(package, cohort)
     cases, groups, aside = judge_cases(cohort, lambda k: _judged(package, cohort, k), progress)
     _known_names(package, cohort, cases)
-    scores = scored(
-        [c.found for c in cases],
-        [c.called for c in cases],
-        [c.truth for c in cases],
-        groups,
-        package.classes,
-        draws=draws,
-    )
-    return PlaceValidation(tuple(cases), scores, compared(package, scores), aside)
+
+    def judge(indices: npt.NDArray[np.int64], most: int = 500) -> Scores:
+        some = [cases[int(k)] for k in indices]
+        parts = ([c.found for c in some], [c.called for c in some], [c.truth for c in some])
+        return scored(*parts, groups[indices], package.classes, draws=min(draws, most))
+
+    scores = judge(np.arange(len(cases)), draws)
+    parts = apart(cohort, [c.identifier for c in cases], groups, judge)
+    return PlaceValidation(tuple(cases), scores, compared(package, scores), aside, parts)
 
 
 def _judged(package: Package, cohort: Cohort, k: int) -> PlacedCase:
