@@ -155,7 +155,7 @@ class Blobs:
     Attributes
     ----------
     names
-        The most frequent class: blobs know no other.
+        The classes of the training, the most frequent one first: every blob is called it.
     spacing
         mm of a sample that images are brought to.
     channels
@@ -203,7 +203,7 @@ class Blobs:
         sides = np.array([np.concatenate([p - w / 2.0, p + w / 2.0]) for _, p, w in kept]).reshape(-1, 2 * axes)
         boxes = np.clip(outside(sides), -0.5, np.concatenate([limit, limit]))
         scores = np.array([r / (1.0 + r) for r, _, _ in kept])
-        return Places("boxes", boxes, self.names * len(kept), image.geometry, scores)
+        return Places("boxes", boxes, self.names[:1] * len(kept), image.geometry, scores)
 
 
 def fit_blobs(images: Sequence[Image], truth: Sequence[Places]) -> Blobs:
@@ -220,7 +220,7 @@ def fit_blobs(images: Sequence[Image], truth: Sequence[Places]) -> Blobs:
     spacing = spacing_for(images, 2 * _LONGEST[axes], diameters[0] / 6.0)
     names = [n for t in truth for n in t.names]
     common = max(sorted(set(names)), key=names.count)
-    bright = Blobs((common,), spacing, channels, diameters, 1.0)
+    bright = Blobs((common, *sorted(set(names) - {common})), spacing, channels, diameters, 1.0)
     found = []
     for model in (bright, replace(bright, sign=-1.0)):
         pairs = [(model.predict(image), t) for image, t in zip(images, truth, strict=True)]
