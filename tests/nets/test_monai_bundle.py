@@ -57,6 +57,15 @@ def test_what_is_refused(tmp_path: Path, change: dict[str, Any], error: type[Exc
         read_bundle(tmp_path)
 
 
+def test_a_network_that_is_a_program_is_named_as_one(tmp_path: Path) -> None:
+    """As the bundles that are exported here: 'has no network_def' was not true of them."""
+    bundle(tmp_path, DEFINITION)
+    text = json.dumps({"network_def": "$torch.export.load('models/model.pt2').module()"})
+    (tmp_path / "configs" / "inference.json").write_text(text)
+    with pytest.raises(UnsupportedError, match=r"is an expression, '\$torch\.export.*not run"):
+        read_bundle(tmp_path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"inference\.json"):
         read_bundle(tmp_path)

@@ -17,6 +17,7 @@ import monai.networks.nets as monai_nets
 from torch import Tensor, nn
 
 from isocenter.core.errors import ContentError, FormatError, MissingInputError, ParameterError, UnsupportedError
+from isocenter.core.text import plain
 from isocenter.nets import weights
 
 __all__ = ["Turned", "bundle_config", "bundle_parts", "monai_network", "outputs_key", "read_bundle"]
@@ -73,6 +74,11 @@ def bundle_parts(
     path = folder / config
     document = bundle_config(path)
     definition = next((document[k] for k in ("network_def", "network") if isinstance(document.get(k), Mapping)), None)
+    if definition is None and isinstance(document.get("network_def"), str):
+        raise UnsupportedError(
+            f"{path}: its network is an expression, '{plain(document['network_def'], 80)}', which is not run; expected the network's name "
+            "and parameters under network_def. What isocenter exported comes back from the package that it was exported from."
+        )
     if definition is None:
         raise ContentError(f"{path}: has no network_def; expected the network's name and parameters under that key.")
     parameters = {k: _plain(v, document, path) for k, v in definition.items() if k != "_target_"}
