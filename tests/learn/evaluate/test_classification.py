@@ -79,7 +79,7 @@ def test_all_of_twelve_right_is_not_certain() -> None:
     y = np.arange(12) % 2
     p = np.stack([1 - y, y], axis=1) * 0.98 + 0.01
     scores = evaluate_classification(y, p, ("no", "yes"))
-    for name in ("accuracy", "sensitivity", "specificity", "auc_roc", "f1"):
+    for name in ("accuracy", "sensitivity", "specificity", "auc_roc", "auc_pr", "f1"):
         interval = scores[name].interval
         assert float(scores[name]) == 1.0 and interval is not None and interval[0] < 0.8, name
 

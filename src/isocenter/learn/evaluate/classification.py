@@ -203,8 +203,11 @@ def _honest(
     base = name.partition("[")[0].removeprefix("macro_")
     if base in _PROPORTIONS:
         return proportion_interval(value * n, n)
+    positives = max(1, round(independent * float((y == y.max()).mean())))
+    if base == "auc_pr":
+        # As Boyd, Eng and Page (ECML 2013): a mean of precisions at the positives, so it is no surer than a share of them.
+        return proportion_interval(value * positives, positives)
     if base == "auc_roc":
-        positives = max(1, round(independent * float((y == y.max()).mean())))
         return auc_interval(value, positives, max(1, independent - positives))
     return interval
 
