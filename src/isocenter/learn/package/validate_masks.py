@@ -116,12 +116,12 @@ def validate_masks(
         groups.append(sample.patient)
     if not found:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
-    rows, owners = [c.rows for c in found], np.array(groups)
-    scores = mean_scores(rows, owners, draws=draws, seed=seed)
+    judged, owners = [c.rows for c in found], np.array(groups)
+    scores = mean_scores(judged, owners, draws=draws, seed=seed)
     parts = apart(
         cohort,
         [c.identifier for c in found],
         owners,
-        lambda i: mean_scores([rows[int(k)] for k in i], owners[i], draws=min(draws, 500), seed=seed),
+        lambda i: mean_scores([judged[int(k)] for k in i], owners[i], draws=min(draws, 500), seed=seed),
     )
     return MaskValidation(tuple(found), scores, compared(package, scores), tuple(aside), parts)
