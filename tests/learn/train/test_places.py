@@ -12,12 +12,15 @@ import pytest
 import torch
 
 from isocenter.core.errors import ContentError, ParameterError
+from isocenter.core.geometry import Geometry
+from isocenter.core.image import Image
 from isocenter.learn.places.places import Places
 from isocenter.learn.train.detection import read_detector, train_detector
 from isocenter.learn.train.landmarks import read_landmarks, train_landmarks
 from isocenter.learn.train.place_batches import PlaceBatches, moved_boxes, moved_points
 from isocenter.learn.train.place_plan import PlacePlan, detection_plan, landmark_plan
 from isocenter.learn.train.settings import FitSettings
+from isocenter.learn.train.start_plan import place_plan_from
 from tests.learn.places_cohort import discs, head
 
 QUICK = FitSettings(epochs=2, learning_rate=3e-3)
@@ -88,6 +91,19 @@ def test_epochs_follow_the_budget_not_the_clock() -> None:
     images, truth = data(discs)
     few, more = (detection_plan(images, truth, ["disc"], seconds=s).settings.epochs for s in (0.02, 0.3))
     assert 1 <= few < more <= 200
+
+
+def test_large_images_are_planned_with_muon_and_small_ones_and_learnt_weights_with_adamw() -> None:
+    def blank(side: int) -> Image:
+        return Image(np.zeros((side, side), np.float32), ("y", "x"), Geometry.regular((side, side)))
+
+    plan = landmark_plan([blank(256)] * 16, ["a"], seconds=40.0)
+    assert plan.settings.optimizer == "muon" and plan.size == (256, 256)
+    plain = landmark_plan([blank(256)] * 16, ["a"], 40.0, FitSettings(learning_rate=3e-3))
+    assert plain.settings.optimizer == "adamw" and plain.settings.epochs > plan.settings.epochs  # its steps cost less
+    assert landmark_plan([blank(32)] * 16, ["a"], seconds=300.0).settings.optimizer == "adamw"
+    later = place_plan_from(plan, [blank(256)] * 16, [], ["a"], seconds=40.0)
+    assert later.settings.optimizer == "adamw" and later.settings.learning_rate < plan.settings.learning_rate
 
 
 def test_volumes_are_trained_as_well() -> None:
