@@ -124,3 +124,12 @@ def test_one_class_leaves_the_area_undefined() -> None:
     scores = evaluate_classification([1, 1, 1], [[0.2, 0.8]] * 3, ("a", "b"), draws=20)
     assert np.isnan(float(scores["auc_roc"])) and np.isnan(float(scores["specificity"]))
     assert float(scores["sensitivity"]) == 1.0
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_of_one_class_alone_no_order_is_right(label: int) -> None:
+    """A subgroup without negatives had an area under the precision-recall curve of 1, whatever the model said."""
+    p = np.array([[0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
+    scores = evaluate_classification(np.full(3, label), p, ("no", "yes"), draws=20)
+    for name in ("auc_roc", "auc_pr"):
+        assert np.isnan(scores[name].value) and scores[name].interval is None

@@ -59,6 +59,8 @@ def test_what_cannot_be_compared_is_refused() -> None:
         evaluate_regression([1.0, np.nan], [1.0, 2.0])
     with pytest.raises(ContentError):
         tolerance_interval([1.0])
+    with pytest.raises(ContentError, match="One case alone"):
+        evaluate_regression([1.0], [2.0])
 
 
 def test_intervals_end_where_the_score_does_and_offsets_leave_digits() -> None:

@@ -126,7 +126,7 @@ def auc_pr(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | 
     Returns
     -------
     float or array
-        NaN without positives. Guessing gives the share of positives, not 0.5.
+        NaN without positives or without negatives, where any order would be perfect. Guessing gives the share of positives, not 0.5.
     """
     positive, value = _checked(truth, score)
     w = np.ones((1, value.size)) if weights is None else np.atleast_2d(np.asarray(weights, np.float64))
@@ -136,7 +136,8 @@ def auc_pr(truth: npt.ArrayLike, score: npt.ArrayLike, weights: npt.ArrayLike | 
     total = hits[:, -1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(called > 0, hits / called, 0.0)
-        area = np.where(total > 0, (np.diff(hits, axis=1, prepend=0.0) * precision).sum(axis=1) / total, np.nan)
+        both = (total > 0) & (called[:, -1] > total)
+        area = np.where(both, (np.diff(hits, axis=1, prepend=0.0) * precision).sum(axis=1) / total, np.nan)
     return float(area[0]) if weights is None else area
 
 

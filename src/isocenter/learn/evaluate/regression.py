@@ -52,6 +52,8 @@ class BlandAltman:
 
 def _pair(truth: npt.ArrayLike, predicted: npt.ArrayLike, fewest: int) -> tuple[FloatArray, FloatArray]:
     y, p = np.asarray(truth, np.float64).ravel(), np.asarray(predicted, np.float64).ravel()
+    if y.size == p.size == 1 < fewest:
+        raise ContentError(f"One case alone says nothing of agreement: expected {fewest} or more.")
     if y.size != p.size or y.size < fewest:
         raise ContentError(f"{y.size} true values and {p.size} predicted ones: expected as many of each, {fewest} or more.")
     if not np.isfinite(y).all() or not np.isfinite(p).all():
