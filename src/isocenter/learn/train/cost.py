@@ -26,7 +26,7 @@ NOMINAL_RATE = 60e9
 PRODUCT_RATE = 150e9
 #: Seconds that Muon takes of a matrix beside its products (averages, copies, and that small products are slow): 0.5 to 1.4 ms measured.
 MATRIX_SECONDS = 1e-3
-#: Muon is taken where it adds at most this part to a step: where it added up to 0.69 it was better of as many seconds.
+#: Muon is taken where it adds at most this part to a step, unless more was shown to be worth it.
 MOST_ADDED = 0.75
 
 
@@ -92,7 +92,7 @@ def optimizer_seconds(network: str, parameters: Mapping[str, Any], optimizer: Op
     return sum(MATRIX_SECONDS + operations(p.shape) / PRODUCT_RATE for p in hidden(shell(network, parameters)))
 
 
-def suited_optimizer(network: str, parameters: Mapping[str, Any], shape: Sequence[int]) -> Optimizer:
+def suited_optimizer(network: str, parameters: Mapping[str, Any], shape: Sequence[int], most: float = MOST_ADDED) -> Optimizer:
     """Return ``muon`` where it adds little to a step, else ``adamw``: of small batches of small patches it would take most of the time.
 
     Parameters
@@ -101,9 +101,11 @@ def suited_optimizer(network: str, parameters: Mapping[str, Any], shape: Sequenc
         Name in `isocenter.nets` and its parameters.
     shape
         (batch, channels, *spatial) of the input.
+    most
+        Part of a step with AdamW that it may add.
     """
     added = optimizer_seconds(network, parameters, "muon")
-    return "muon" if added <= MOST_ADDED * nominal_seconds(network, parameters, shape) else "adamw"
+    return "muon" if added <= most * nominal_seconds(network, parameters, shape) else "adamw"
 
 
 def step_seconds(network: str, parameters: Mapping[str, Any], shape: Sequence[int], settings: FitSettings) -> float:
