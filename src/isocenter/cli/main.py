@@ -66,7 +66,9 @@ def run(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Cases at a time.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.", min=0)] = 0,
-    identify: Annotated[bool, typer.Option("--identify", help="Show the patient's name and ID in the report.")] = False,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Show the patient's name and ID, and which case is which file.")
+    ] = False,
     labels: Annotated[
         Path | None,
         typer.Option(

@@ -117,6 +117,8 @@ def progress(quiet: bool = False) -> Iterator[Any]:
 
 def summary(result: Summary) -> None:
     """Print what came out: the case flow, the key numbers and where everything lies."""
+    from isocenter.jobs.cohort import IDENTITIES
+
     for case in result.cases:
         if case.key:
             _table(
@@ -133,6 +135,10 @@ def summary(result: Summary) -> None:
         out.print(f"[red]set aside[/] {safe(name)}: {safe(reason)}")
     out.print(f"\nReport:   {safe(result.report)}")
     out.print(f"Results:  {safe(result.out)} ({result.files} files)")
+    if (result.out / "tables" / IDENTITIES).exists():
+        out.print(f"Names:    {safe(result.out / 'tables' / IDENTITIES)} (who is who: keep it apart)")
+    elif len(result.cases) > 1:
+        out.print("Cases go by pseudonyms; --identify writes which is which.")
     out.print(
         f"Took {result.seconds:.1f} s, peak memory {_bytes(result.peak_bytes)}{'; nothing was recomputed' if result.reused else ''}."
     )

@@ -10,13 +10,17 @@ from typing import Any
 
 from isocenter._version import __version__
 from isocenter.io import atomic, table
-from isocenter.jobs.case import CaseResult
+from isocenter.jobs.case import CaseResult, Task
+from isocenter.jobs.identities import write_identities
 from isocenter.pipeline import lineage
 from isocenter.view import html
 from isocenter.view.report import Footer, KeyNumber, Notice, Report, Section, Table
 from isocenter.view.tables import case_flow
 
-__all__ = ["write_cohort"]
+__all__ = ["IDENTITIES", "write_cohort"]
+
+#: The table that leads from pseudonyms back to files and patients.
+IDENTITIES = "identities.csv"
 
 
 def write_cohort(
@@ -26,6 +30,8 @@ def write_cohort(
     aside: Sequence[tuple[str, str]],
     flow: Mapping[str, int],
     facts: Mapping[str, Any],
+    known: Sequence[Task] = (),
+    inputs: Sequence[Path] = (),
 ) -> tuple[Path, int]:
     """Write what belongs to the whole run.
 
@@ -43,6 +49,8 @@ def write_cohort(
         Case flow counts.
     facts
         When, how long, from where: they go to ``run.json`` alone, so that equal inputs give equal results.
+    known, inputs
+        The cases whose files and patients are to be told, and where they came from; none where nobody asked.
 
     Returns
     -------
@@ -56,6 +64,11 @@ def write_cohort(
         (root / "tables").mkdir(exist_ok=True)
         written = _tables(root, done)
         _flow_table(root, done, aside, written)
+        names = root / "tables" / IDENTITIES
+        names.unlink(missing_ok=True)  # a former run may have been asked, and this one was not
+        if known:
+            write_identities(names, known, inputs)
+            written[f"tables/{IDENTITIES}"] = lineage.FileOf(how="which case is which")
         page = html.html(_report(done, aside, flow))
         atomic.write_bytes(root / "report.html", page)
         written["report.html"] = lineage.FileOf(how="report")

@@ -312,8 +312,9 @@ def execute(prepared: Prepared, out: Path | str, options: Options | None = None,
         flow = {"found": prepared.found, "refused": len(prepared.refused), "analysed": len(done), "set aside": len(failed)}
         seconds = time.monotonic() - started
         report, files = write_cohort(
-            root, single, tuple(done), aside, flow, _facts(prepared, options, seconds, _peak_bytes(done))
-        )
+            root, single, tuple(done), aside, flow, _facts(prepared, options, seconds, _peak_bytes(done)),
+            placed if options.identify else (), prepared.inputs,
+        )  # fmt: skip
     return Summary(
         root, report, flow, tuple(done), aside, files, seconds, _peak_bytes(done), bool(done) and all(r.reused for r in done)
     )
