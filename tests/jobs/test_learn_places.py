@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isocenter.core.errors import ContentError, FormatError, ParameterError, SpecError
+from isocenter.core.errors import FormatError, ParameterError, SpecError
 from isocenter.jobs import model as model_job
 from isocenter.jobs.learn import LearnOptions, learn
 from isocenter.jobs.predict import predict
