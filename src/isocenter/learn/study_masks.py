@@ -214,10 +214,12 @@ def _plan(cases: MaskCases, numbers: Cohort, options: MaskOptions) -> tuple[Spli
     folds = tuple(with_validation(numbers, fold, options.seed + 1 + k) for k, fold in enumerate(drawn.folds))
     for fold in folds:
         lacking = _lacking(cases, fold)
-        if lacking:
+        if lacking is not None:
+            have = [s.identifier for s, m in zip(cases.cohort.samples, cases.masks, strict=True) if lacking.value in m.present]
             raise ContentError(
-                f"No training mask shows '{lacking}' in a fold of '{cases.cohort.name}': expected every class in every training part; "
-                "ask for another division (--seed, --folds), add cases that show it, or leave it out of the masks."
+                f"No training mask shows '{lacking.name}' (value {lacking.value}) in a fold of '{cases.cohort.name}', only "
+                f"{', '.join(have[:3])}{f' and {len(have) - 3} more' if len(have) > 3 else ''} of {len(cases.masks)}: expected every class in "
+                "every training part; ask for another division (--seed, --folds), add cases that show it, or leave it out of the masks."
             )
     splits = replace(drawn, folds=folds, digest=cases.cohort.digest)
     away = sites_apart(cases.cohort)
@@ -229,10 +231,10 @@ def _plan(cases: MaskCases, numbers: Cohort, options: MaskOptions) -> tuple[Spli
     return splits, replace(away, folds=ends)
 
 
-def _lacking(cases: MaskCases, fold: Fold) -> str:
-    """Return the name of a class that no mask of a training part shows, empty where there is none."""
+def _lacking(cases: MaskCases, fold: Fold) -> Segment | None:
+    """Return a class that no mask of a training part shows."""
     shown = {v for k in fold.train for v in cases.masks[k].present}
-    return next((s.name for s in cases.segments if s.value not in shown), "")
+    return next((s for s in cases.segments if s.value not in shown), None)
 
 
 def _budget(options: MaskOptions, splits: Splits, sites: Splits | None) -> tuple[float, float, bool]:
