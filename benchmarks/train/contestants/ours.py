@@ -1,4 +1,4 @@
-"""isocenter, as its planner plans: U-Net, AdamW, cosine, averaged weights, Dice over the batch; the planner chooses the features.
+"""isocenter, as its planner plans: U-Net, cosine, averaged weights, Dice over the batch; it chooses the features and the optimizer.
 
 The planner begins with 16 features at the finest level and halves them where the budget would end before 200 steps.
 """
@@ -19,7 +19,6 @@ from isocenter.core.labels import LabelMap, Segment
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.plan import Budget, make_plan
 from isocenter.learn.train.segmentation import train_segmenter
-from isocenter.learn.train.settings import FitSettings
 
 
 def main() -> None:
@@ -27,10 +26,13 @@ def main() -> None:
     torch.set_num_threads(1)
     fold = job.fold()
     images, masks = [_image(job.image(k)) for k in fold["train"]], [_mask(job.truth(k)) for k in fold["train"]]
-    settings = FitSettings(learning_rate=2e-3, precision=job.options["precision"], channels_last=True, average=0.98, every=4)
     budget = Budget(seconds=job.options["budget"], features=16, steps=job.options["steps"])
-    plan = make_plan(fingerprint(images, masks), budget, settings)
-    plan = replace(plan, settings=replace(settings, epochs=job.rounds))
+    plan = make_plan(fingerprint(images, masks), budget)
+    settings = replace(
+        plan.settings, epochs=job.rounds, warmup=plan.steps * job.rounds // 20, precision=job.options["precision"],
+        channels_last=True, average=0.98, every=4,
+    )  # fmt: skip
+    plan = replace(plan, settings=settings)
     print(plan.describe(), flush=True)
     held = [fold["train"].index(k) for k in fold["held"]]
     clock = Clock()
