@@ -22,6 +22,6 @@ def test_each_value_has_its_scores() -> None:
     assert sum(r.n for r in rows if r.attribute == "sex") == 60
     female, male = found["sex", "F"].scores, found["sex", "M"].scores
     assert female is not None and male is not None and float(female["mae"]) < float(male["mae"])
-    assert found["sex", "(not given)"].scores is None and "1 true values" in found["sex", "(not given)"].note
+    assert found["sex", "(not given)"].scores is None and "One case alone" in found["sex", "(not given)"].note
     assert "too few" in found["site", "b"].note
     assert len([r for r in rows if r.attribute == "age"]) == 3
