@@ -117,7 +117,7 @@ def progress(quiet: bool = False) -> Iterator[Any]:
 
 def summary(result: Summary) -> None:
     """Print what came out: the case flow, the key numbers and where everything lies."""
-    from isocenter.jobs.cohort import IDENTITIES
+    from isocenter.jobs.identities import IDENTITIES
 
     for case in result.cases:
         if case.key:

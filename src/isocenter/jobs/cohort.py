@@ -17,10 +17,7 @@ from isocenter.view import html
 from isocenter.view.report import Footer, KeyNumber, Notice, Report, Section, Table
 from isocenter.view.tables import case_flow
 
-__all__ = ["IDENTITIES", "write_cohort"]
-
-#: The table that leads from pseudonyms back to files and patients.
-IDENTITIES = "identities.csv"
+__all__ = ["write_cohort"]
 
 
 def write_cohort(
@@ -64,11 +61,7 @@ def write_cohort(
         (root / "tables").mkdir(exist_ok=True)
         written = _tables(root, done)
         _flow_table(root, done, aside, written)
-        names = root / "tables" / IDENTITIES
-        names.unlink(missing_ok=True)  # a former run may have been asked, and this one was not
-        if known:
-            write_identities(names, known, inputs)
-            written[f"tables/{IDENTITIES}"] = lineage.FileOf(how="which case is which")
+        written.update(write_identities(root / "tables", known, inputs))
         page = html.html(_report(done, aside, flow))
         atomic.write_bytes(root / "report.html", page)
         written["report.html"] = lineage.FileOf(how="report")

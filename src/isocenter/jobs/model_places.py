@@ -52,12 +52,12 @@ def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort) -> No
     columns: tuple[str, ...] = ()
     for case in found.cases:
         # Candidates below the operating point too: FROC is computed from all of them.
-        called = {tuple(row) for row in case.called.samples.tolist()}
+        called = set(zip(case.called.names, map(tuple, case.called.samples.tolist()), strict=True))
         for what, places in (("true", case.truth), ("found", case.found)):
             columns, made = as_stored(cohort, numbers[case.identifier], replace(places, scores=None)).rows()
             for i, row in enumerate(made):
                 score = None if places.scores is None else float(places.scores[i])
-                kept = "" if what == "true" else "yes" if tuple(places.samples[i].tolist()) in called else "no"
+                kept = "" if what == "true" else "yes" if (places.names[i], tuple(places.samples[i].tolist())) in called else "no"
                 cells.append([case.identifier, what, *row, score, kept])
     table.write_rows(["case", "what", *columns, "score", "called"], cells, folder / "places.csv")
     warned = [[c.identifier, text] for c in found.cases for text in c.warnings]

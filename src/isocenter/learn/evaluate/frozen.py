@@ -110,7 +110,10 @@ class FrozenTest:
             return (
                 f"The frozen test set '{self.name}' ({len(self.cases)} cases) was looked at {'once' if self.looks else 'never'}."
             )
-        text = f"The frozen test set '{self.name}' ({len(self.cases)} cases) was looked at {len(self.looks)} times with {models} model{'s' if models > 1 else ''}"
+        text = (
+            f"The frozen test set '{self.name}' ({len(self.cases)} cases) was looked at {len(self.looks)} times "
+            f"with {models} model{'s' if models > 1 else ''}"
+        )
         if models > 1:
             return text + ": the best of them is flattered by having been chosen on it."
         return text + "."

@@ -22,10 +22,21 @@ from isocenter.learn.package.fingerprint import known_again
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_survival import survival_scores
 
-__all__ = ["Compared", "Judged", "Validation", "apart", "compared", "judge_cases", "refuse_training", "validate", "value_of"]
+__all__ = [
+    "APART_DRAWS",
+    "Compared",
+    "Judged",
+    "Validation",
+    "apart",
+    "compared",
+    "judge_cases",
+    "refuse_training",
+    "validate",
+    "value_of",
+]
 
 #: Resamples for the interval of a subgroup, at most.
-_APART = 500
+APART_DRAWS = 500
 
 FloatArray = npt.NDArray[np.float64]
 Case = TypeVar("Case")
@@ -123,7 +134,7 @@ def validate(
         cohort,
         [c.identifier for c in cases],
         groups,
-        lambda i: judge(package, cohort, [cases[int(k)] for k in i], groups[i], min(draws, _APART), seed),
+        lambda i: judge(package, cohort, [cases[int(k)] for k in i], groups[i], min(draws, APART_DRAWS), seed),
     )
     return Validation(tuple(cases), scores, _calibration(package, cases), compared(package, scores), aside, parts)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.core.errors import ContentError, IsocenterError
 from isocenter.core.image import Image
@@ -16,7 +17,7 @@ from isocenter.learn.evaluate.subgroups import Subgroup
 from isocenter.learn.masks.cases import load_cases
 from isocenter.learn.masks.judge import CaseScores, case_scores, dice_of, mean_scores
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate import Compared, apart, compared, refuse_training
+from isocenter.learn.package.validate import APART_DRAWS, Compared, apart, compared, refuse_training
 
 __all__ = ["MaskValidation", "OutlinedCase", "validate_masks"]
 
@@ -116,12 +117,11 @@ def validate_masks(
         groups.append(sample.patient)
     if not found:
         raise ContentError(f"No case of cohort '{cohort.name}' can be judged; the first: {aside[0][0]}: {aside[0][1]}")
-    judged, owners = [c.rows for c in found], np.array(groups)
-    scores = mean_scores(judged, owners, draws=draws, seed=seed)
-    parts = apart(
-        cohort,
-        [c.identifier for c in found],
-        owners,
-        lambda i: mean_scores([judged[int(k)] for k in i], owners[i], draws=min(draws, 500), seed=seed),
-    )
+    owners = np.array(groups)
+
+    def judge(indices: npt.NDArray[np.int64], most: int = APART_DRAWS) -> Scores:
+        return mean_scores([found[int(k)].rows for k in indices], owners[indices], draws=min(draws, most), seed=seed)
+
+    scores = judge(np.arange(len(found)), draws)
+    parts = apart(cohort, [c.identifier for c in found], owners, judge)
     return MaskValidation(tuple(found), scores, compared(package, scores), tuple(aside), parts)

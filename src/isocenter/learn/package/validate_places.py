@@ -17,7 +17,7 @@ from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.data.turned import places_in
 from isocenter.learn.evaluate.subgroups import Subgroup
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate import Compared, apart, compared, judge_cases, refuse_training
+from isocenter.learn.package.validate import APART_DRAWS, Compared, apart, compared, judge_cases, refuse_training
 from isocenter.learn.places.places import Places, boxes_of, points_of
 from isocenter.learn.places.scores import scored
 
@@ -94,7 +94,7 @@ def validate_places(
     cases, groups, aside = judge_cases(cohort, lambda k: _judged(package, cohort, k), progress)
     _known_names(package, cohort, cases)
 
-    def judge(indices: npt.NDArray[np.int64], most: int = 500) -> Scores:
+    def judge(indices: npt.NDArray[np.int64], most: int = APART_DRAWS) -> Scores:
         some = [cases[int(k)] for k in indices]
         parts = ([c.found for c in some], [c.called for c in some], [c.truth for c in some])
         return scored(*parts, groups[indices], package.classes, draws=min(draws, most))
