@@ -142,7 +142,9 @@ def test_a_class_of_one_patient_is_refused(tmp_path: Path) -> None:
     two[:4, :4] = 2
     rows = (Segment(1, "disc"), Segment(2, "corner"))
     iso.write(LabelMap(two, mask.dims, mask.geometry, rows), folder / "masks" / "p002.nii.gz")
-    with pytest.raises(ContentError, match=r"No training mask shows 'corner' \(value 2\) in a fold of 'in', only p002.nii.gz of 8"):
+    with pytest.raises(
+        ContentError, match=r"No training mask shows 'corner' \(value 2\) in a fold of 'in', only p002.nii.gz of 8"
+    ):
         study_masks(cohort_of(folder), QUICK)
 
 
