@@ -20,6 +20,7 @@ from isocenter.io.dicom.write_series import write_series
 from isocenter.jobs.learn import Learned, LearnOptions, learn
 from isocenter.jobs.model import export, self_test, validate_on
 from isocenter.jobs.predict import predict
+from isocenter.jobs.predicted_masks import write_predicted
 from isocenter.jobs.verify import verify
 from isocenter.learn.package.reading import read_package
 from tests.learn.make_masks import SIDE, disc, discs
@@ -60,9 +61,36 @@ def test_it_leaves_everything_and_verifies(network: Learned) -> None:
     assert all(float(r["low_95"]) <= float(r["value"]) <= float(r["high_95"]) for r in rows if r["low_95"])
 
 
+def test_the_outlines_that_were_judged_are_files_on_the_grid_of_their_images(cohort: Path, network: Learned) -> None:
+    with (network.out / "tables" / "cases.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    named = {r["case"]: r for r in rows if r["predicted"]}
+    assert {r["model"] for r in named.values()} == {"network"} and len(named) == 12
+    for case, row in named.items():
+        outline, image = door.read_labels(network.out / row["predicted"]), iso.read(cohort / case)
+        assert isinstance(outline, LabelMap) and outline.geometry.matches(image.geometry)
+        with (cohort / "labels.csv").open(newline="") as handle:
+            truth = next(r["label"] for r in csv.DictReader(handle) if r["image"] == case)
+        p, t = np.asarray(outline.array) > 0, np.asarray(door.read_labels(cohort / truth).array) > 0
+        assert 2.0 * float((p & t).sum()) / max(float(p.sum() + t.sum()), 1.0) == pytest.approx(float(row["dice"]), abs=1e-9)
+
+
+def test_outlines_of_a_former_run_are_taken_away(tmp_path: Path) -> None:
+    _, truth = disc(3)
+    write_predicted(tmp_path, [("old.png", truth)])
+    files, written = write_predicted(tmp_path, [("a/b.nii.gz", truth), ("a b.nii", truth), ("A_b.png", truth)])
+    assert list(files.values()) == ["predicted/a_b.nii.gz", "predicted/a_b-2.nii.gz", "predicted/A_b-3.nii.gz"]
+    assert {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "predicted").iterdir()} == set(written)
+
+
 def test_two_runs_are_bit_equal(cohort: Path, network: Learned, tmp_path: Path) -> None:
     again = learn(cohort, cohort / "labels.csv", tmp_path / "again", NETWORK)
-    for path in (network.package, *sorted((network.out / "tables").iterdir()), network.out / "report.html"):
+    for path in (
+        network.package,
+        *sorted((network.out / "tables").iterdir()),
+        *sorted((network.out / "predicted").iterdir()),
+        network.out / "report.html",
+    ):
         assert (again.out / path.relative_to(network.out)).read_bytes() == path.read_bytes(), path.name
 
 
@@ -113,7 +141,9 @@ def test_validation_scores_masks(kind: str, request: pytest.FixtureRequest, coho
     assert {"dice", "hausdorff_95"} <= set(found.to_dict()["scores"])
     text = found.report.read_text()
     assert "External validation" in text and text.count("true and predicted") == 2 * 5
-    assert (tmp_path / "out" / "tables" / "cases.csv").is_file()
+    assert (tmp_path / "out" / "tables" / "cases.csv").is_file() and len(
+        list((tmp_path / "out" / "predicted").glob("*.nii.gz"))
+    ) == 5
     assert [(g.attribute, g.value, g.n) for g in found.found.subgroups] == [("site", "n", 3), ("site", "s", 2)]
     assert (tmp_path / "out" / "tables" / "subgroups.csv").is_file() and "Subgroups" in text
     with pytest.raises(ContentError, match="among those that the model was made from"):

@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+import isocenter as iso
 from isocenter.core.errors import FormatError, ParameterError, SpecError
 from isocenter.jobs import model as model_job
 from isocenter.jobs.learn import LearnOptions, learn
+from isocenter.jobs.place_rows import case_row, place_rows
 from isocenter.jobs.predict import predict
+from isocenter.learn.data.cohort import Cohort, Sample
 from isocenter.learn.data.table import from_csv
 from isocenter.learn.package import places
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.validate_places import PlacedCase
 from isocenter.learn.places.baselines import fit_blobs
+from isocenter.learn.places.places import Places
 from isocenter.learn.study_places import PlaceOptions, PlaceStudy, study_places
 from isocenter.pipeline.verify import verify
 from tests.learn.places_cohort import Kind, discs, write_cohort
@@ -54,6 +58,15 @@ def test_from_a_table_of_places_to_a_package(
     scores = rows_of(out / "tables" / "scores.csv")
     assert primary in {r["model"] for r in scores} and score in {r["score"] for r in scores}
     assert {r["what"] for r in rows_of(out / "tables" / "predictions.csv")} == {"true", "found"}
+    whole = rows_of(out / "tables" / "cases.csv")
+    assert len({r["case"] for r in whole}) == len(whole) == 8
+    if kind == "boxes":
+        rows = rows_of(out / "tables" / "predictions.csv")
+        assert sum(int(r["true"]) for r in whole) == sum(r["what"] == "true" for r in rows) > 0
+        assert all(int(r["hit"]) + int(r["missed"]) == int(r["true"]) for r in whole)
+        assert sum(int(r["false_alarms"]) for r in whole) <= sum(r["called"] == "yes" for r in rows)
+    else:
+        assert all(float(r["mean_error"]) <= float(r["worst_error"]) and r["unit"] == "mm" for r in whole)
     assert "named as the model to report before" in (out / "methods.txt").read_text()
     assert not [d for d in verify(out) if d.counts]
     assert read_package(out / "model.isocenter").self_test().passed
@@ -75,10 +88,27 @@ def test_from_a_table_of_places_to_a_package(
     assert score in judged.found.scores and (tmp_path / "judged" / "report.html").is_file()
     assert {g.attribute for g in judged.found.subgroups} == {"site", "sex"}
     written = rows_of(tmp_path / "judged" / "tables" / "places.csv")
+    assert {r["case"] for r in rows_of(tmp_path / "judged" / "tables" / "cases.csv")} == {
+        c.identifier for c in judged.found.cases
+    }
     found = [r for r in written if r["what"] == "found"]
     assert len(found) == sum(len(c.found) for c in judged.found.cases if isinstance(c, PlacedCase)) > 0
     # All candidates stand there, so that FROC can be computed again; landmarks without a spread have no score.
     assert {r["called"] for r in found} <= {"yes", "no"} and (kind == "points" or all(0 <= float(r["score"]) <= 1 for r in found))
+
+
+def test_an_image_without_objects_has_a_row_and_a_place_is_called_by_its_class() -> None:
+    geometry = iso.Geometry.regular((32, 32), 1.0)
+    one = np.array([[4.0, 4.0, 12.0, 12.0]])
+    nothing = Places("boxes", np.zeros((0, 4)), (), geometry)
+    two = Places("boxes", np.concatenate([one, one]), ("a", "b"), geometry, np.array([0.9, 0.2]))
+    called = Places("boxes", one, ("a",), geometry, np.array([0.9]))
+    assert case_row(nothing, nothing, nothing, ()) == (0, 0, 0, 0)
+    assert case_row(nothing, two, called, ()) == (0, 0, 0, 1)
+    assert case_row(called, two, called, ()) == (1, 1, 0, 0)
+    sample = Sample("x.png", Path("x.png"), None, "x")
+    _, rows = place_rows(Cohort((sample,), "detection"), 0, nothing, two, called)
+    assert [(r[0], r[-1]) for r in rows] == [("found", "yes"), ("found", "no")]
 
 
 def test_equal_runs_leave_equal_files(tmp_path: Path, learned: tuple[Path, Path]) -> None:

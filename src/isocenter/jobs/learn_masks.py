@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from isocenter.jobs.learn import LearnOptions
@@ -12,6 +13,7 @@ from isocenter.jobs.learn_masks_tables import mask_tables
 from isocenter.jobs.learn_masks_words import mask_latex, mask_methods
 from isocenter.jobs.learn_results import Learned, Results, write_results
 from isocenter.jobs.learn_start import start_of
+from isocenter.jobs.predicted_masks import write_predicted
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.study_masks import MaskOptions, study_masks
 
@@ -49,14 +51,16 @@ def learn_masks(
     found = study_masks(cohort, chosen, progress)
     if progress is not None:
         progress("writing", 0, 1)
+    judged = zip(found.proof.tested, found.proof.predicted, strict=True)
+    files, written = write_predicted(out, ((found.cohort.samples[int(k)].identifier, outline) for k, outline in judged))
     results = Results.of(
         found,
         options,
-        tables=mask_tables(found),
+        tables=mask_tables(found, files),
         latex=mask_latex(found),
         methods=mask_methods(found),
         package=package_of_masks,
         report=mask_report,
         facts={"minutes": found.minutes},
     )
-    return write_results(results, out, started)
+    return write_results(replace(results, written={name: of.how for name, of in written.items()}), out, started)

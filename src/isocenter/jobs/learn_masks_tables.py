@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from isocenter.jobs.learn_results import Made
@@ -26,13 +27,15 @@ def worst_masks(found: Any) -> list[int]:
     return order[:_WORST]
 
 
-def mask_tables(found: Any) -> list[Made]:
+def mask_tables(found: Any, files: Mapping[str, str]) -> list[Made]:
     """Return every table of a study.
 
     Parameters
     ----------
     found
         The study.
+    files
+        Case -> file of the outline that the primary model predicted.
     """
     proofs = list(found.proofs.items())
     if found.away is not None:
@@ -44,8 +47,8 @@ def mask_tables(found: Any) -> list[Made]:
         (
             "cases.csv",
             "scores of every held-out case",
-            ("case", "patient", "site", "fold", "model", "class", *FIRST),
-            [row for model, one in proofs for row in _cases(found, model, one)],
+            ("case", "patient", "site", "fold", "model", "class", *FIRST, "predicted"),
+            [row for model, one in proofs for row in _cases(found, model, one, files if one is proof else {})],
         ),
         comparisons(found),
         *splits_and_findings(found),
@@ -55,7 +58,7 @@ def mask_tables(found: Any) -> list[Made]:
     ]
 
 
-def _cases(found: Any, model: str, proof: Any) -> list[tuple[Any, ...]]:
+def _cases(found: Any, model: str, proof: Any, files: Mapping[str, str]) -> list[tuple[Any, ...]]:
     samples = found.cohort.samples
     return [
         (
@@ -66,6 +69,7 @@ def _cases(found: Any, model: str, proof: Any) -> list[tuple[Any, ...]]:
             model,
             name,
             *(scores[n].value for n in FIRST),
+            files.get(samples[int(k)].identifier, ""),
         )
         for j, k in enumerate(proof.tested)
         for name, scores in proof.rows[j].items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from isocenter.jobs.learn_places_words import places_latex, places_methods
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
 from isocenter.jobs.learn_rows import comparisons, splits_and_findings, subgroup_tables
 from isocenter.jobs.learn_start import start_of
+from isocenter.jobs.place_rows import case_columns, case_row, place_rows
+from isocenter.learn.places.places import Places
 
 __all__ = ["DEFAULT_MINUTES", "learn_places", "places_package", "places_tables"]
 
@@ -81,6 +84,7 @@ def places_tables(found: Any) -> list[Made]:
             ("model", "of", "score", "value", "low_95", "high_95", "unit", "n"),
             _scores(found),
         ),
+        _cases(found),
         _predictions(found),
         comparisons(found),
         *splits_and_findings(found),
@@ -108,23 +112,28 @@ def _scores(found: Any) -> list[tuple[Any, ...]]:
 
 
 def _predictions(found: Any) -> Made:
-    """Return every held-out place of the primary, and the true ones, in samples of the files and in mm."""
-    from isocenter.learn.data.turned import as_stored
-
-    samples, proof = found.cohort.samples, found.proof
+    """Return every held-out place of the primary, and the true ones."""
     rows: list[tuple[Any, ...]] = []
     columns: tuple[str, ...] = ()
+    for case, k, places in _tested(found):
+        columns, made = place_rows(found.cohort, k, *places)
+        rows += [(*case, *row) for row in made]
+    return "predictions.csv", "held-out places beside the true ones", ("case", "patient", "fold", *columns), rows
+
+
+def _cases(found: Any) -> Made:
+    """Return what became of every held-out case."""
+    head = ("case", "patient", "fold", *case_columns(found.truth[0].kind))
+    rows = [(*case, *case_row(*places, found.names)) for case, _, places in _tested(found)]
+    return "cases.csv", "what became of every held-out case", head, rows
+
+
+def _tested(found: Any) -> Iterator[tuple[tuple[str, str, int], int, tuple[Places, Places, Places]]]:
+    """Return of every tested case who it is, its number, and what is there, found and called by the primary."""
+    samples, proof = found.cohort.samples, found.proof
     for j, k in enumerate(proof.tested):
         case = (samples[k].identifier, samples[k].patient, int(proof.fold[j]) + 1)
-        called = {tuple(r) for r in proof.called[j].samples.tolist()}
-        for what, places in (("true", found.truth[k]), ("found", proof.found[j])):
-            columns, made = as_stored(found.cohort, k, replace(places, scores=None)).rows()
-            for i, row in enumerate(made):
-                score = None if places.scores is None else float(places.scores[i])
-                kept = "" if what == "true" else "yes" if tuple(places.samples[i].tolist()) in called else "no"
-                rows.append((*case, what, *row, score, kept))
-    head = ("case", "patient", "fold", "what", *columns, "score", "called")
-    return "predictions.csv", "held-out places beside the true ones", head, rows
+        yield case, int(k), (found.truth[k], proof.found[j], proof.called[j])
 
 
 def places_package(found: Any, path: Path) -> Path:

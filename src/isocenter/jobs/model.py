@@ -185,7 +185,7 @@ def _write(root: Path, package: Package, known: Cohort, found: AnyValidation) ->
     if isinstance(found, MaskValidation):
         write_mask_tables(root, found)
     elif isinstance(found, PlaceValidation):
-        write_place_tables(root, found, known)
+        write_place_tables(root, found, known, package.classes)
     else:
         _write_tables(root, package, known, found)
 

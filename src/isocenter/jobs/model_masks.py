@@ -10,6 +10,7 @@ from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.learn_masks_report import outlines
 from isocenter.jobs.learn_masks_words import mask_words
 from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
+from isocenter.jobs.predicted_masks import write_predicted
 from isocenter.learn.masks.judge import FIRST
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_masks import MaskValidation
@@ -22,7 +23,7 @@ _WORST = 10
 
 
 def write_mask_tables(root: Path, found: MaskValidation) -> None:
-    """Write scores beside those of the training, scores of every case, and who was set aside.
+    """Write scores beside those of the training, scores and predicted outlines of every case, and who was set aside.
 
     Parameters
     ----------
@@ -32,12 +33,13 @@ def write_mask_tables(root: Path, found: MaskValidation) -> None:
         What the validation gave.
     """
     folder = write_scores(root, found)
+    files, _ = write_predicted(root, ((c.identifier, c.predicted) for c in found.cases))
     cells = [
-        [c.identifier, name, *(scores[n].value for n in FIRST), " ".join(c.warnings)]
+        [c.identifier, name, *(scores[n].value for n in FIRST), " ".join(c.warnings), files[c.identifier]]
         for c in found.cases
         for name, scores in c.rows.items()
     ]
-    table.write_rows(["case", "class", *FIRST, "unlike_training"], cells, folder / "cases.csv")
+    table.write_rows(["case", "class", *FIRST, "unlike_training", "predicted"], cells, folder / "cases.csv")
 
 
 def mask_validation_report(package: Package, found: MaskValidation) -> Report:

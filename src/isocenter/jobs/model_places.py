@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from isocenter.io import table
 from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.learn_places_words import place_score_words, spread
 from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
+from isocenter.jobs.place_rows import case_columns, case_row, place_rows
 from isocenter.jobs.places import beside_truth
 from isocenter.learn.data.cohort import Cohort
-from isocenter.learn.data.turned import as_stored
 from isocenter.learn.package.model import Package
 from isocenter.learn.package.validate_places import PlacedCase, PlaceValidation
 from isocenter.learn.places.model import judged_findings
@@ -34,8 +34,8 @@ _KEY = (
 )
 
 
-def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort) -> None:
-    """Write scores beside those of the training, every place in samples of the files and in mm, and who was set aside.
+def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort, names: Sequence[str]) -> None:
+    """Write scores beside those of the training, every place in samples of the files and in mm, every case, and who was set aside.
 
     Parameters
     ----------
@@ -45,21 +45,19 @@ def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort) -> No
         What the validation gave.
     cohort
         What it was judged on.
+    names
+        Of the landmarks.
     """
     folder = write_scores(root, found)
     numbers = {s.identifier: k for k, s in enumerate(cohort.samples)}
     cells: list[list[Any]] = []
     columns: tuple[str, ...] = ()
     for case in found.cases:
-        # Candidates below the operating point too: FROC is computed from all of them.
-        called = set(zip(case.called.names, map(tuple, case.called.samples.tolist()), strict=True))
-        for what, places in (("true", case.truth), ("found", case.found)):
-            columns, made = as_stored(cohort, numbers[case.identifier], replace(places, scores=None)).rows()
-            for i, row in enumerate(made):
-                score = None if places.scores is None else float(places.scores[i])
-                kept = "" if what == "true" else "yes" if (places.names[i], tuple(places.samples[i].tolist())) in called else "no"
-                cells.append([case.identifier, what, *row, score, kept])
-    table.write_rows(["case", "what", *columns, "score", "called"], cells, folder / "places.csv")
+        columns, made = place_rows(cohort, numbers[case.identifier], case.truth, case.found, case.called)
+        cells += [[case.identifier, *row] for row in made]
+    table.write_rows(["case", *columns], cells, folder / "places.csv")
+    whole = [[c.identifier, *case_row(c.truth, c.found, c.called, names)] for c in found.cases]
+    table.write_rows(["case", *case_columns(found.cases[0].truth.kind)], whole, folder / "cases.csv")
     warned = [[c.identifier, text] for c in found.cases for text in c.warnings]
     table.write_rows(["case", "unlike_training"], warned, folder / "unlike_training.csv")
 

@@ -67,12 +67,10 @@ def write_slots(outputs: Outputs, study: Study, sources: tuple[str, ...]) -> Non
     for name, value in study.slots.items():
         if isinstance(value, LabelMap):
             door.write(value, outputs.path(f"labels/{name}.nii.gz", name, "label map"))
-            outputs.files.setdefault(f"labels/{name}.json", FileOf(name, "segment table"))
         elif isinstance(value, MaskStack):
             for one in value:
                 part = f"{name}-{file_part(one.segments[0].name)}"
                 door.write(one, outputs.path(f"labels/{part}.nii.gz", name, "label map"))
-                outputs.files.setdefault(f"labels/{part}.json", FileOf(name, "segment table"))
         elif isinstance(value, Image):
             _write_image(outputs, name, value)
         elif isinstance(value, Features):
@@ -80,7 +78,6 @@ def write_slots(outputs: Outputs, study: Study, sources: tuple[str, ...]) -> Non
             outputs.files[f"tables/{name}.columns.csv"] = FileOf(name, "meaning of the columns")
         elif isinstance(value, Scores):
             table.write_scores(value, outputs.path(f"tables/{name}.csv", name, "table"))
-    outputs.files = {path: shown for path, shown in outputs.files.items() if (outputs.folder / path).is_file()}
 
 
 def _write_image(outputs: Outputs, name: str, value: Image) -> None:
