@@ -3,7 +3,8 @@
     python -m benchmarks.train.nuclei [--seeds 0 1 2]
 
 Every picture is brought to channels in which nuclei are bright (brightness, or the density of hematoxylin), so that 25 stained ones
-learn from 50 fluorescent ones. All pictures of a training fold teach, and the last epoch is kept. The Dice coefficient is that of the
+learn from 50 fluorescent ones, and three copies of each are added, changed as pictures (`varied_cells`) before the channels are
+computed. All pictures of a training fold teach, and the last epoch is kept. The Dice coefficient is that of the
 foreground; instances are parted by depth, and scored by F1 at an overlap (IoU) of one half.
 """
 
@@ -22,8 +23,10 @@ from skimage.segmentation import watershed
 
 import isocenter as iso
 from benchmarks.train.common import arguments, data_folder, line, once, stratified_folds, told
+from benchmarks.train.varied_cells import varied_cells
 from isocenter.core.labels import LabelMap, Segment
 from isocenter.kernels.nuclei import has_bright_ground, hematoxylin_red_green
+from isocenter.kernels.otsu import otsu
 from isocenter.learn.loading.augment import MICROSCOPY
 from isocenter.learn.train.fingerprint import fingerprint
 from isocenter.learn.train.losses import DiceCrossEntropy
@@ -31,7 +34,11 @@ from isocenter.learn.train.plan import Budget, make_plan
 from isocenter.learn.train.segmentation import train_segmenter
 from isocenter.learn.train.settings import FitSettings
 
+FloatArray = npt.NDArray[np.float64]
+
 SEGMENTS = (Segment(1, "nucleus"),)
+#: Copies of each training picture as other stainings and exposures might have given it.
+COPIES = 3
 
 
 def main() -> None:
@@ -39,10 +46,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     folder = data_folder("nuclei")
     rows = list(csv.DictReader((folder / "labels.csv").open()))
-    images = [ready(iso.read(folder / "images" / r["file"])) for r in rows]
+    pictures = [iso.read(folder / "images" / r["file"]) for r in rows]
     instances = [np.asarray(iso.read(folder / "labels" / r["file"]).array) for r in rows]
     stains = [r["stain"] for r in rows]
-    masks = [LabelMap(n > 0, ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, images, strict=True)]
+    masks = [LabelMap(n > 0, ("y", "x"), i.geometry, SEGMENTS) for n, i in zip(instances, pictures, strict=True)]
     table: dict[str, list[tuple[int, float, float]]] = {}
     for seed in options.seeds:
         for number, test in enumerate(stratified_folds(stains, 5, seed)):
@@ -51,7 +58,7 @@ def main() -> None:
             place = options.out / f"seed-{seed}-fold-{number}"
 
             def work(test: list[int] = test, seed: int = seed, place: Any = place) -> dict[str, Any]:
-                return _fold(images, masks, instances, test, seed, options.epochs, place)
+                return _fold(pictures, masks, instances, test, seed, options.epochs, place)
 
             found = once(place, work)
             print(f"seed {seed} fold {number}: Dice {np.mean(found['dice']):.4f}, F1 {np.mean(found['f1']):.4f}", flush=True)
@@ -65,12 +72,13 @@ def main() -> None:
 
 
 def ready(image: iso.Image) -> iso.Image:
-    """Return four channels in which nuclei are bright, whatever the stain.
+    """Return five channels in which nuclei are bright, whatever the stain.
 
     How much nucleus relative to the picture's own least and most; the same as it was measured (the root of the brightness, or
     hematoxylin as an optical density), so that a picture without a nucleus does not look like one with; how much more
-    green than red the stain takes, 0 without colour; and the first without its root, in which faint fibres and haze beside
-    bright nuclei are as faint as they were.
+    green than red the stain takes, 0 without colour; and, where nuclei shine, how far the brightness lies above Otsu's threshold of the
+    picture, once as it is, in which fibres and haze beside bright nuclei are faint, and once of its root, in which dim nuclei are not.
+    What is stained repeats the first instead: on pictures with few nuclei that threshold parts the ground.
     """
     array = np.asarray(image.array, np.float64)
     redder = np.zeros(image.geometry.shape)
@@ -81,16 +89,27 @@ def ready(image: iso.Image) -> iso.Image:
         amount = np.maximum(np.percentile(array, 95) - array, 0.0) / 255.0
     else:
         amount = np.sqrt(np.maximum(array, 0.0) / 255.0)
-    linear = array if "c" not in image.dims and not has_bright_ground(array) else amount
-    channels = np.stack([_relative(amount), np.clip(amount, 0.0, 1.5), np.clip(redder, -0.6, 0.6), _relative(linear)])
+    relative = _relative(amount)
+    shines = "c" not in image.dims and not has_bright_ground(array)
+    about = [_about_threshold(array), _about_threshold(amount)] if shines else [relative, relative]
+    channels = np.stack([relative, np.clip(amount, 0.0, 1.5), np.clip(redder, -0.6, 0.6), *about])
     return iso.Image(channels.astype(np.float32), ("c", "y", "x"), image.geometry)
 
 
-def _relative(amount: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _relative(amount: FloatArray) -> FloatArray:
     """Return amounts between the picture's least (1st percentile) and most (mean of its highest thousandth)."""
     low = float(np.percentile(amount, 1.0))
     high = float(np.sort(amount.ravel())[-max(amount.size // 1000, 16) :].mean())
     return np.clip((amount - low) / max(high - low, 1e-6), 0.0, 1.0)
+
+
+def _about_threshold(amount: FloatArray) -> FloatArray:
+    """Return amounts less Otsu's threshold, in distances between the means of what is darker and what is brighter."""
+    smooth = ndimage.gaussian_filter(amount, 1.0)
+    threshold = otsu(smooth)
+    bright = smooth > threshold
+    apart = float(smooth[bright].mean() - smooth[~bright].mean()) if bright.any() else 0.0
+    return np.clip((amount - threshold) / max(apart, 1e-6), -1.5, 2.0)
 
 
 def separated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
@@ -118,11 +137,14 @@ def _spread(images: list[iso.Image]) -> tuple[dict[str, float], ...]:
 
 
 def _fold(
-    images: list[iso.Image], masks: list[LabelMap], instances: list[npt.NDArray[Any]], test: list[int],
+    pictures: list[iso.Image], masks: list[LabelMap], instances: list[npt.NDArray[Any]], test: list[int],
     seed: int, epochs: int, folder: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    train = [k for k in range(len(images)) if k not in test]
-    chosen, truths = [images[k] for k in train], [masks[k] for k in train]
+    train = [k for k in range(len(pictures)) if k not in test]
+    rng = np.random.default_rng(seed)
+    copied = [k for k in train for _ in range(COPIES)]
+    chosen = [ready(pictures[k]) for k in train] + [ready(varied_cells(pictures[k], instances[k], rng)) for k in copied]
+    truths = [masks[k] for k in (*train, *copied)]
     settings = FitSettings(
         learning_rate=2e-3,
         optimizer="muon",
@@ -147,7 +169,7 @@ def _fold(
     segmenter.save(folder)
     dice, f1 = [], []
     for k in test:
-        p, t = np.asarray(segmenter.predict(images[k]).array) > 0, instances[k] > 0
+        p, t = np.asarray(segmenter.predict(ready(pictures[k])).array) > 0, instances[k] > 0
         dice.append(2.0 * float((p & t).sum()) / max(float(p.sum() + t.sum()), 1.0))
         f1.append(instance_f1(separated(p), instances[k]))
     return {"cases": test, "dice": dice, "f1": f1}
