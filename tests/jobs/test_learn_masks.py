@@ -75,12 +75,22 @@ def test_the_outlines_that_were_judged_are_files_on_the_grid_of_their_images(coh
         assert 2.0 * float((p & t).sum()) / max(float(p.sum() + t.sum()), 1.0) == pytest.approx(float(row["dice"]), abs=1e-9)
 
 
-def test_outlines_of_a_former_run_are_taken_away(tmp_path: Path) -> None:
+def test_outlines_of_a_former_run_are_taken_away_and_nothing_else(tmp_path: Path) -> None:
     _, truth = disc(3)
-    write_predicted(tmp_path, [("old.png", truth)])
+    (tmp_path / "tables").mkdir()
+    before, _ = write_predicted(tmp_path, [("old.png", truth), ("A_b.png", truth)])
+    rows = "".join(
+        f"{case},{name}\n"
+        for case, name in {**before, "up": "predicted/../own.txt", "folder": "predicted/..", "none": ""}.items()
+    )
+    (tmp_path / "tables" / "cases.csv").write_text(f"case,predicted\n{rows}")
+    own = [tmp_path / "own.txt", tmp_path / "predicted" / "own.txt"]
+    for path in own:
+        path.write_text("mine")
     files, written = write_predicted(tmp_path, [("a/b.nii.gz", truth), ("a b.nii", truth), ("A_b.png", truth)])
     assert list(files.values()) == ["predicted/a_b.nii.gz", "predicted/a_b-2.nii.gz", "predicted/A_b-3.nii.gz"]
-    assert {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "predicted").iterdir()} == set(written)
+    assert {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "predicted").iterdir()} == {*written, "predicted/own.txt"}
+    assert all(path.read_text() == "mine" for path in own)
 
 
 def test_two_runs_are_bit_equal(cohort: Path, network: Learned, tmp_path: Path) -> None:

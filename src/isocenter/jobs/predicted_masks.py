@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ PREDICTED = "predicted"
 
 
 def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> tuple[dict[str, str], dict[str, lineage.FileOf]]:
-    """Write predicted outlines, each on the grid of its image, and take away those of a former run.
+    """Write predicted outlines, each on the grid of its image, and take away those that the table of a former run names.
 
     Parameters
     ----------
@@ -35,16 +36,27 @@ def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> tup
     written: dict[str, lineage.FileOf] = {}
     taken: set[str] = set()
     (root / PREDICTED).mkdir(parents=True, exist_ok=True)
+    former = _former(root / "tables" / "cases.csv")
     for case, outline in outlines:
         whole = PurePosixPath(case)
         name = _free(file_name((whole.parent / stem(Path(whole.name))).as_posix(), "case"), taken)
         files[case] = f"{PREDICTED}/{name}.nii.gz"
         door.write(outline, root / files[case])
         written[files[case]] = lineage.FileOf(how="predicted outline of a case that was judged")
-    for path in (root / PREDICTED).iterdir():
-        if path.relative_to(root).as_posix() not in written:
-            path.unlink()
+    for name in former - set(written):
+        (root / name).unlink(missing_ok=True)
     return files, written
+
+
+def _former(path: Path) -> set[str]:
+    """Return the outlines that a former run wrote, by its table: other files in that folder are somebody else's."""
+    if not path.is_file():
+        return set()
+    with path.open(newline="", encoding="utf-8", errors="replace") as handle:
+        named = {str(row.get("predicted") or "") for row in csv.DictReader(handle)}
+    return {
+        name for name in named if name.endswith(".nii.gz") and PurePosixPath(name).parts == (PREDICTED, PurePosixPath(name).name)
+    }
 
 
 def _free(name: str, taken: set[str]) -> str:
