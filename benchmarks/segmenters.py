@@ -8,8 +8,8 @@ X-rays, were chosen while looking at results on these same sets.
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -169,8 +169,7 @@ def real_scans(data: Path) -> Iterator[str]:
         found = [f"{voxel * float(n):.0f} ml" for n in np.bincount(np.asarray(result.array).ravel())[1:]]
         yield f"segment.{name} {path.parent.name}/{path.name}: {', '.join(found) or 'nothing'}. {' '.join(result.provenance.steps[-1].notes)}"
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(data / "brain_mr/t1_structural_dicom.tar.xz") as packed:
-            packed.extractall(folder, filter="data")
+        shutil.unpack_archive(data / "brain_mr/t1_structural_dicom.tar.xz", folder)
         head = iso.read(folder)
     brain = np.asarray(iso.op("segment.skull_strip")(head).array)
     yield f"segment.skull_strip brain_mr/t1: {float(brain.sum()) * head.geometry.voxel_size / 1000.0:.0f} ml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from tests.archives import unpack
 from tests.io.dicom.samples import PYDICOM, inspect, read
 from tests.io.dicom.zoo import Row
 from tests.io.dicom.zoo_rows import ROWS
@@ -26,14 +26,12 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]
     """Return a function that unpacks an archive once a session."""
     done: dict[Path, Path] = {}
 
-    def unpack(path: Path) -> Path:
+    def find(path: Path) -> Path:
         if path not in done:
-            done[path] = tmp_path_factory.mktemp(path.name.split(".")[0])
-            with tarfile.open(path) as archive:
-                archive.extractall(done[path], filter="data")
+            done[path] = unpack(path, tmp_path_factory.mktemp(path.name.split(".")[0]))
         return done[path]
 
-    return unpack
+    return find
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.path for row in ROWS])
