@@ -82,15 +82,15 @@ def ready(image: iso.Image) -> iso.Image:
     """
     array = np.asarray(image.array, np.float64)
     redder = np.zeros(image.geometry.shape)
+    shines = "c" not in image.dims and not has_bright_ground(array)
     if "c" in image.dims:
         red, green = hematoxylin_red_green(np.moveaxis(array, image.dims.index("c"), 0))
         amount, redder = 0.7 * red + 0.3 * green, green - red
-    elif has_bright_ground(array):
-        amount = np.maximum(np.percentile(array, 95) - array, 0.0) / 255.0
-    else:
+    elif shines:
         amount = np.sqrt(np.maximum(array, 0.0) / 255.0)
+    else:
+        amount = np.maximum(np.percentile(array, 95) - array, 0.0) / 255.0
     relative = _relative(amount)
-    shines = "c" not in image.dims and not has_bright_ground(array)
     about = [_about_threshold(array), _about_threshold(amount)] if shines else [relative, relative]
     channels = np.stack([relative, np.clip(amount, 0.0, 1.5), np.clip(redder, -0.6, 0.6), *about])
     return iso.Image(channels.astype(np.float32), ("c", "y", "x"), image.geometry)

@@ -78,7 +78,7 @@ def test_the_outlines_that_were_judged_are_files_on_the_grid_of_their_images(coh
 def test_outlines_of_a_former_run_are_taken_away_and_nothing_else(tmp_path: Path) -> None:
     _, truth = disc(3)
     (tmp_path / "tables").mkdir()
-    before, _ = write_predicted(tmp_path, [("old.png", truth), ("A_b.png", truth)])
+    before = write_predicted(tmp_path, [("old.png", truth), ("A_b.png", truth)])
     rows = "".join(
         f"{case},{name}\n"
         for case, name in {**before, "up": "predicted/../own.txt", "folder": "predicted/..", "none": ""}.items()
@@ -87,9 +87,12 @@ def test_outlines_of_a_former_run_are_taken_away_and_nothing_else(tmp_path: Path
     own = [tmp_path / "own.txt", tmp_path / "predicted" / "own.txt"]
     for path in own:
         path.write_text("mine")
-    files, written = write_predicted(tmp_path, [("a/b.nii.gz", truth), ("a b.nii", truth), ("A_b.png", truth)])
+    files = write_predicted(tmp_path, [("a/b.nii.gz", truth), ("a b.nii", truth), ("A_b.png", truth)])
     assert list(files.values()) == ["predicted/a_b.nii.gz", "predicted/a_b-2.nii.gz", "predicted/A_b-3.nii.gz"]
-    assert {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "predicted").iterdir()} == {*written, "predicted/own.txt"}
+    assert {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "predicted").iterdir()} == {
+        *files.values(),
+        "predicted/own.txt",
+    }
     assert all(path.read_text() == "mine" for path in own)
 
 
@@ -151,9 +154,8 @@ def test_validation_scores_masks(kind: str, request: pytest.FixtureRequest, coho
     assert {"dice", "hausdorff_95"} <= set(found.to_dict()["scores"])
     text = found.report.read_text()
     assert "External validation" in text and text.count("true and predicted") == 2 * 5
-    assert (tmp_path / "out" / "tables" / "cases.csv").is_file() and len(
-        list((tmp_path / "out" / "predicted").glob("*.nii.gz"))
-    ) == 5
+    assert (tmp_path / "out" / "tables" / "cases.csv").is_file()
+    assert len(list((tmp_path / "out" / "predicted").glob("*.nii.gz"))) == 5
     assert [(g.attribute, g.value, g.n) for g in found.found.subgroups] == [("site", "n", 3), ("site", "s", 2)]
     assert (tmp_path / "out" / "tables" / "subgroups.csv").is_file() and "Subgroups" in text
     with pytest.raises(ContentError, match="among those that the model was made from"):

@@ -15,7 +15,7 @@ import isocenter as iso
 from isocenter.core.errors import FormatError, ParameterError, SpecError
 from isocenter.jobs import model as model_job
 from isocenter.jobs.learn import LearnOptions, learn
-from isocenter.jobs.place_rows import case_row, place_rows
+from isocenter.jobs.place_rows import place_rows
 from isocenter.jobs.predict import predict
 from isocenter.learn.data.cohort import Cohort, Sample
 from isocenter.learn.data.table import from_csv
@@ -23,6 +23,7 @@ from isocenter.learn.package import places
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.package.validate_places import PlacedCase
 from isocenter.learn.places.baselines import fit_blobs
+from isocenter.learn.places.outcome import ObjectsFound, outcome_of
 from isocenter.learn.places.places import Places
 from isocenter.learn.study_places import PlaceOptions, PlaceStudy, study_places
 from isocenter.pipeline.verify import verify
@@ -103,9 +104,9 @@ def test_an_image_without_objects_has_a_row_and_a_place_is_called_by_its_class()
     nothing = Places("boxes", np.zeros((0, 4)), (), geometry)
     two = Places("boxes", np.concatenate([one, one]), ("a", "b"), geometry, np.array([0.9, 0.2]))
     called = Places("boxes", one, ("a",), geometry, np.array([0.9]))
-    assert case_row(nothing, nothing, nothing, ()) == (0, 0, 0, 0)
-    assert case_row(nothing, two, called, ()) == (0, 0, 0, 1)
-    assert case_row(called, two, called, ()) == (1, 1, 0, 0)
+    assert outcome_of(nothing, nothing, nothing, ()) == ObjectsFound(0, 0, 0, 0)
+    assert outcome_of(nothing, two, called, ()) == ObjectsFound(0, 0, 0, 1)
+    assert outcome_of(called, two, called, ()) == ObjectsFound(1, 1, 0, 0)
     sample = Sample("x.png", Path("x.png"), None, "x")
     _, rows = place_rows(Cohort((sample,), "detection"), 0, nothing, two, called)
     assert [(r[0], r[-1]) for r in rows] == [("found", "yes"), ("found", "no")]

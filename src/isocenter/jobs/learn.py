@@ -197,5 +197,6 @@ def learn_table(cohort: Any, out: Path, options: LearnOptions, started: float, p
         methods=methods(found),
         package=package_of,
         report=learn_report,
+        written=written,
     )
-    return write_results(replace(results, written=written), out, started)
+    return write_results(results, out, started)

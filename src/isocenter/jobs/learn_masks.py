@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from isocenter.jobs.learn import LearnOptions
@@ -52,7 +51,7 @@ def learn_masks(
     if progress is not None:
         progress("writing", 0, 1)
     judged = zip(found.proof.tested, found.proof.predicted, strict=True)
-    files, written = write_predicted(out, ((found.cohort.samples[int(k)].identifier, outline) for k, outline in judged))
+    files = write_predicted(out, ((found.cohort.samples[int(k)].identifier, outline) for k, outline in judged))
     results = Results.of(
         found,
         options,
@@ -62,5 +61,6 @@ def learn_masks(
         package=package_of_masks,
         report=mask_report,
         facts={"minutes": found.minutes},
+        written=dict.fromkeys(files.values(), "predicted outline of a held-out case"),
     )
-    return write_results(replace(results, written={name: of.how for name, of in written.items()}), out, started)
+    return write_results(results, out, started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from isocenter.jobs.learn_places_words import places_latex, places_methods
 from isocenter.jobs.learn_results import Learned, Made, Results, write_results
 from isocenter.jobs.learn_rows import comparisons, splits_and_findings, subgroup_tables
 from isocenter.jobs.learn_start import start_of
-from isocenter.jobs.place_rows import case_columns, case_row, place_rows
+from isocenter.jobs.place_rows import place_rows
+from isocenter.learn.places.outcome import outcome_of
 from isocenter.learn.places.places import Places
 
 __all__ = ["DEFAULT_MINUTES", "learn_places", "places_package", "places_tables"]
@@ -123,9 +124,9 @@ def _predictions(found: Any) -> Made:
 
 def _cases(found: Any) -> Made:
     """Return what became of every held-out case."""
-    head = ("case", "patient", "fold", *case_columns(found.truth[0].kind))
-    rows = [(*case, *case_row(*places, found.names)) for case, _, places in _tested(found)]
-    return "cases.csv", "what became of every held-out case", head, rows
+    became = [(case, outcome_of(*places, found.names)) for case, _, places in _tested(found)]
+    head = ("case", "patient", "fold", *(f.name for f in fields(became[0][1])))
+    return "cases.csv", "what became of every held-out case", head, [(*case, *astuple(one)) for case, one in became]
 
 
 def _tested(found: Any) -> Iterator[tuple[tuple[str, str, int], int, tuple[Places, Places, Places]]]:

@@ -18,8 +18,8 @@ from isocenter.jobs.learn_places_words import (
 )
 from isocenter.jobs.places import beside_truth
 from isocenter.learn.evaluate.detection import Froc
-from isocenter.learn.places.model import judged_findings
-from isocenter.learn.places.scores import curve_of, landmark_errors, losses
+from isocenter.learn.places.outcome import outcome_of
+from isocenter.learn.places.scores import curve_of
 from isocenter.view import curves
 from isocenter.view.report import Figure, Notice, Paragraph, Report, Section, Table
 
@@ -37,21 +37,9 @@ def worst_places(found: Any) -> list[tuple[str, float, str, int]]:
         The study. The loss is the largest error of a landmark; or missed objects, and half of the false alarms that were called.
     """
     proof, samples = found.proof, found.cohort.samples
-    loss = losses(proof, found.truth, found.names)
-    order = sorted(range(len(loss)), key=lambda j: (-loss[j], samples[proof.tested[j]].identifier))[:_WORST]
-    return [(samples[proof.tested[j]].identifier, float(loss[j]), _happened(found, j), j) for j in order]
-
-
-def _happened(found: Any, j: int) -> str:
-    proof, true = found.proof, found.truth[found.proof.tested[j]]
-    if found.cohort.task == "landmarks":
-        errors = landmark_errors([proof.found[j]], [true], found.names)[0]
-        if not np.isfinite(errors).any():
-            return "no landmark in the truth"
-        k = int(np.nanargmax(errors))
-        return f"{found.names[k]} {errors[k]:.3g} {true.geometry.unit} off, mean {np.nanmean(errors):.3g}"
-    hits = judged_findings(proof.called[j], true, "").hits > 0
-    return f"{int(hits.any(axis=0).sum())} of {len(true)} objects called, {int((~hits.any(axis=1)).sum())} false alarms"
+    became = [outcome_of(found.truth[k], proof.found[j], proof.called[j], found.names) for j, k in enumerate(proof.tested)]
+    order = sorted(range(len(became)), key=lambda j: (-became[j].loss, samples[proof.tested[j]].identifier))[:_WORST]
+    return [(samples[proof.tested[j]].identifier, became[j].loss, str(became[j]), j) for j in order]
 
 
 def places_report(found: Any, package: str) -> Report:

@@ -90,7 +90,7 @@ class Results:
     scores
         Name -> value of the primary model.
     written
-        File -> what it is, of those that stand in the folder already (curves of a training).
+        File -> what it is, of those that stand in the folder already (curves of a training, predicted outlines).
     """
 
     tables: Sequence[Made]
@@ -117,6 +117,7 @@ class Results:
         package: Callable[[Any, Path], Path],
         report: Callable[[Any, str], Report],
         facts: Mapping[str, Any] | None = None,
+        written: Mapping[str, str] | None = None,
     ) -> Results:
         """Return the results of a study; what every study has is taken from it.
 
@@ -132,6 +133,8 @@ class Results:
             Write the model of the study under a path, and compose its report for the name of that file.
         facts
             Further ones of the task.
+        written
+            File -> what it is, of those that stand in the folder already.
         """
         known = {"cohort": found.cohort.digest, "seed": options.seed, "folds": options.folds, "primary": found.primary}
         known |= start_facts(found)
@@ -146,6 +149,7 @@ class Results:
             {**known, **(facts or {})},
             found.aside,
             {name: float(score) for name, score in found.proof.scores.items()},
+            written or {},
         )
 
 

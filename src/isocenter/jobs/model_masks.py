@@ -33,7 +33,7 @@ def write_mask_tables(root: Path, found: MaskValidation) -> None:
         What the validation gave.
     """
     folder = write_scores(root, found)
-    files, _ = write_predicted(root, ((c.identifier, c.predicted) for c in found.cases))
+    files = write_predicted(root, ((c.identifier, c.predicted) for c in found.cases))
     cells = [
         [c.identifier, name, *(scores[n].value for n in FIRST), " ".join(c.warnings), files[c.identifier]]
         for c in found.cases

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from isocenter.io import table
 from isocenter.jobs.learn_blocks import subgroup_section
 from isocenter.jobs.learn_places_words import place_score_words, spread
 from isocenter.jobs.model_validation import beside_training, validation_page, write_scores
-from isocenter.jobs.place_rows import case_columns, case_row, place_rows
+from isocenter.jobs.place_rows import place_rows
 from isocenter.jobs.places import beside_truth
 from isocenter.learn.data.cohort import Cohort
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.validate_places import PlacedCase, PlaceValidation
-from isocenter.learn.places.model import judged_findings
-from isocenter.learn.places.scores import landmark_errors
+from isocenter.learn.package.validate_places import PlaceValidation
+from isocenter.learn.places.outcome import outcome_of
 from isocenter.view.report import Figure, KeyNumber, Report, Section
 
 __all__ = ["place_validation_report", "write_place_tables"]
@@ -56,23 +54,11 @@ def write_place_tables(root: Path, found: PlaceValidation, cohort: Cohort, names
         columns, made = place_rows(cohort, numbers[case.identifier], case.truth, case.found, case.called)
         cells += [[case.identifier, *row] for row in made]
     table.write_rows(["case", *columns], cells, folder / "places.csv")
-    whole = [[c.identifier, *case_row(c.truth, c.found, c.called, names)] for c in found.cases]
-    table.write_rows(["case", *case_columns(found.cases[0].truth.kind)], whole, folder / "cases.csv")
+    became = [outcome_of(c.truth, c.found, c.called, names) for c in found.cases]
+    whole = [[c.identifier, *astuple(one)] for c, one in zip(found.cases, became, strict=True)]
+    table.write_rows(["case", *(f.name for f in fields(became[0]))], whole, folder / "cases.csv")
     warned = [[c.identifier, text] for c in found.cases for text in c.warnings]
     table.write_rows(["case", "unlike_training"], warned, folder / "unlike_training.csv")
-
-
-def _loss(case: PlacedCase, names: tuple[str, ...]) -> tuple[float, str]:
-    """Return how bad a case is, and what happened in it."""
-    if case.truth.kind == "points":
-        errors = landmark_errors([case.found], [case.truth], names)[0]
-        if not np.isfinite(errors).any():
-            return 0.0, "no landmark in the truth"
-        k = int(np.nanargmax(errors))
-        return float(errors[k]), f"{names[k]} {errors[k]:.3g} {case.truth.geometry.unit} off"
-    hits = judged_findings(case.called, case.truth, "").hits > 0
-    missed, false = int((~hits.any(axis=0)).sum()), int((~hits.any(axis=1)).sum())
-    return missed + 0.5 * false, f"{len(case.truth) - missed} of {len(case.truth)} objects called, {false} false alarms"
 
 
 def place_validation_report(package: Package, found: PlaceValidation) -> Report:
@@ -102,11 +88,11 @@ def place_validation_report(package: Package, found: PlaceValidation) -> Report:
 
 
 def _worst(package: Package, found: PlaceValidation) -> tuple[Figure, ...]:
-    losses = [_loss(c, package.classes) for c in found.cases]
-    order = sorted(range(len(losses)), key=lambda k: (-losses[k][0], found.cases[k].identifier))[:_WORST]
+    became = [outcome_of(c.truth, c.found, c.called, package.classes) for c in found.cases]
+    order = sorted(range(len(became)), key=lambda k: (-became[k].loss, found.cases[k].identifier))[:_WORST]
     figures = []
     for k in order:
-        case, text = found.cases[k], losses[k][1]
+        case, text = found.cases[k], became[k]
         picture = beside_truth(case.image, case.truth, case.called, case.identifier, "found")
         figures.append(Figure(picture, f"{case.identifier}: {text}"))
     return tuple(figures)

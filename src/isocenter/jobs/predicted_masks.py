@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from isocenter.core.labels import LabelMap
 from isocenter.io import door
 from isocenter.io.text import file_name, stem
-from isocenter.pipeline import lineage
 
 __all__ = ["PREDICTED", "write_predicted"]
 
@@ -17,7 +16,7 @@ __all__ = ["PREDICTED", "write_predicted"]
 PREDICTED = "predicted"
 
 
-def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> tuple[dict[str, str], dict[str, lineage.FileOf]]:
+def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> dict[str, str]:
     """Write predicted outlines, each on the grid of its image, and take away those that the table of a former run names.
 
     Parameters
@@ -29,11 +28,10 @@ def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> tup
 
     Returns
     -------
-    dict, dict
-        Name of the case -> file below `root`; what was written, for the lineage.
+    dict
+        Name of the case -> file below `root`.
     """
     files: dict[str, str] = {}
-    written: dict[str, lineage.FileOf] = {}
     taken: set[str] = set()
     (root / PREDICTED).mkdir(parents=True, exist_ok=True)
     former = _former(root / "tables" / "cases.csv")
@@ -42,10 +40,9 @@ def write_predicted(root: Path, outlines: Iterable[tuple[str, LabelMap]]) -> tup
         name = _free(file_name((whole.parent / stem(Path(whole.name))).as_posix(), "case"), taken)
         files[case] = f"{PREDICTED}/{name}.nii.gz"
         door.write(outline, root / files[case])
-        written[files[case]] = lineage.FileOf(how="predicted outline of a case that was judged")
-    for name in former - set(written):
+    for name in former - set(files.values()):
         (root / name).unlink(missing_ok=True)
-    return files, written
+    return files
 
 
 def _former(path: Path) -> set[str]:

@@ -16,7 +16,7 @@ from isocenter.learn.evaluate.landmarks import evaluate_landmarks, success_curve
 from isocenter.learn.places.model import PlaceModel, judged_findings
 from isocenter.learn.places.places import Places
 
-__all__ = ["PlaceProof", "curve_of", "difference", "landmark_errors", "losses", "proof_of", "scored"]
+__all__ = ["PlaceProof", "curve_of", "difference", "landmark_errors", "proof_of", "scored"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -178,16 +178,6 @@ def landmark_errors(found: Sequence[Places], truth: Sequence[Places], names: Seq
             if name in t.names and name in f.names:
                 rows[k, j] = np.linalg.norm(f.samples[f.names.index(name)] - t.samples[t.names.index(name)])
     return rows
-
-
-def losses(proof: PlaceProof, truth: Sequence[Places], names: Sequence[str]) -> FloatArray:
-    """Return how bad each tested case is: the largest error of a landmark, or objects missed and false alarms at the operating point."""
-    true = [truth[k] for k in proof.tested]
-    if true[0].kind == "points":
-        rows = landmark_errors(proof.found, true, names)
-        return np.array([float(np.nanmax(r)) if np.isfinite(r).any() else 0.0 for r in rows])
-    found = [judged_findings(c, t, "") for c, t in zip(proof.called, true, strict=True)]
-    return np.array([int((~(f.hits > 0).any(axis=0)).sum()) + 0.5 * int((~(f.hits > 0).any(axis=1)).sum()) for f in found])
 
 
 def difference(
