@@ -79,6 +79,25 @@ def test_nnunet(tmp_path: Path) -> None:
         from_nnunet(tmp_path)
 
 
+def test_a_data_set_that_says_ct_means_hu(tmp_path: Path) -> None:
+    grid = iso.Geometry.regular((4, 5, 6))
+    stored = {"a": -900, "b": 100, "c": -900}  # the second was shifted by somebody
+    for name, least in stored.items():
+        path = tmp_path / "imagesTr" / f"{name}_0000.nii.gz"
+        volume(path)
+        volume(tmp_path / "labelsTr" / f"{name}.nii.gz")
+        values = np.linspace(least, 1200, 120, dtype=np.float32).reshape(4, 5, 6)
+        iso.write(iso.Image(values, ("z", "y", "x"), grid, modality="MR" if name == "c" else None), path)
+    facts: dict[str, Any] = {"channel_names": {"0": "ct"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    cohort = from_nnunet(tmp_path)
+    assert [(i.modality, i.quantity) for i in map(cohort.image, range(3))] == [("CT", "HU"), ("CT", None), ("MR", None)]
+    assert cohort.take([1, 0]).image(1).quantity == "HU" and any("HU" in note for note in cohort.notes)
+    facts["channel_names"]["0"] = "T1"
+    (tmp_path / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert from_nnunet(tmp_path).image(0).quantity is None and from_nnunet(tmp_path).modality is None
+
+
 def test_bids(tmp_path: Path) -> None:
     for k in range(3):
         volume(tmp_path / f"sub-0{k}" / "anat" / f"sub-0{k}_T1w.nii.gz")

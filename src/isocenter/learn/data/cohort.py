@@ -26,6 +26,8 @@ Value = TypeVar("Value", bound="Image | LabelMap | MaskStack")
 Task = Literal["classification", "regression", "segmentation", "detection", "landmarks", "survival"]
 TASKS: tuple[str, ...] = get_args(Task)
 
+#: HU that some samples of every CT lie below: air, lung, fat.
+_FAT = -50.0
 #: Names of classes that say that there is nothing, and beginnings of such names.
 _NOTHING = frozenset(
     {"normal", "healthy", "negative", "neg", "no", "none", "control", "controls", "benign", "absent", "false", "well"}
@@ -101,6 +103,9 @@ class Cohort:
         Value -> name of what masks show, where the data set says so; else the masks' own names hold.
     directions
         What the axes of every image and mask are turned to when it is read (`Geometry.directions`); None leaves them as they are stored.
+    modality
+        What the data set says that its images are, for files that do not say it themselves: values of ``CT`` are HU then, if some lie
+        where fat and air do.
 
     Raises
     ------
@@ -115,6 +120,7 @@ class Cohort:
     notes: tuple[str, ...] = ()
     segments: Mapping[int, str] = field(default_factory=dict)
     directions: str | None = None
+    modality: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", tuple(self.samples))
@@ -221,7 +227,17 @@ class Cohort:
         """
         from isocenter.io import door
 
-        return self._turned(door.read(self.file(index)))
+        return self._told(self._turned(door.read(self.file(index))))
+
+    def _told(self, image: Image) -> Image:
+        """Return an image with what the data set says of it, where its file says nothing."""
+        if self.modality is None or image.modality not in (None, self.modality):
+            return image
+        measured = image.quantity
+        # Values that were shifted or scaled by somebody are no HU, whatever they once were.
+        if self.modality == "CT" and measured is None and float(np.nanmin(image.array)) < _FAT:
+            measured = "HU"
+        return image.replace(modality=self.modality, quantity=measured)
 
     def _turned(self, value: Value) -> Value:
         """Return an image or labels with their axes in the order of the cohort."""

@@ -74,8 +74,20 @@ def _cohort(found: Listing, channel: int | None, name: str | None, whose: str) -
         Sample(e.name, e.images[channel or 0], e.labels, e.name, None, {"part": e.part} if len(parts) > 1 else {})
         for e in entries
     )
-    notes = (
+    notes: tuple[str, ...] = (
         f"Segmentation, as the layout is {whose}.",
         "The layout names no patients, so each case counts as a patient of its own: give a table if some share one.",
     )
-    return Cohort(samples, "segmentation", name or found.name, found.root, notes, found.segments)
+    modality = _modality(found, most, channel)
+    if modality is not None:
+        notes = (
+            *notes,
+            f"The layout says that the images are {modality}: values of files that do not name them are HU where some lie below -50.",
+        )
+    return Cohort(samples, "segmentation", name or found.name, found.root, notes, found.segments, modality=modality)
+
+
+def _modality(found: Listing, files: int, channel: int | None) -> str | None:
+    """Return CT where every channel that is read is named so, as nnU-Net asks for to have its values taken as HU."""
+    read = found.channels if files == 1 else found.channels[channel or 0 : (channel or 0) + 1]
+    return "CT" if read and all(name.strip().upper() == "CT" for name in read) else None
