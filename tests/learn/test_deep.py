@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from isocenter.core.errors import ContentError
 from isocenter.core.geometry import Geometry
 from isocenter.core.image import Image
-from isocenter.learn.deep import fit_network, prove_deep, training_rows
+from isocenter.learn.deep import fit_network, plan_deep, prove_deep, training_rows
 from isocenter.learn.deep_plan import NetworkPlan, plan_network
 from isocenter.learn.prove import Proof
 from isocenter.learn.recipe import Table
@@ -143,6 +144,25 @@ def test_volumes_with_numbers_are_learnt_from() -> None:
     plan = NetworkPlan((32, 32, 32), 1, 1, 4, parts=1, task="regression")
     found = prove_deep(ball, numbers().take(np.arange(8)), [(np.arange(4), np.arange(4, 8))], 1.0, parts=1, plan=plan)
     assert np.isfinite(found.proof.predicted).all() and found.proof.predicted.shape == (4,)
+
+
+def test_a_density_is_learnt_where_values_are_measurements() -> None:
+    """Densities that are shown by nothing but the values: the same images without a quantity tell nothing."""
+
+    def lump(k: int) -> Image:
+        noise = np.random.default_rng(k).normal(0, 20, (32, 32))
+        values = (100.0 * (radius(k) - 8.0) + noise).astype(np.float32)
+        return Image(values, ("y", "x"), Geometry.regular((32, 32)), modality="CT", quantity="HU")
+
+    plan = plan_deep(lump, numbers(), HALVES, 1.0, parts=1)
+    assert plan.quantity == "HU" and plan.to_dict()["quantity"] == "HU"
+    longer = replace(SMALL, epochs=50)
+    seen = prove_deep(lump, numbers(), HALVES, 1.0, parts=1, plan=replace(longer, quantity="HU"))
+    hidden = prove_deep(lambda k: lump(k).replace(quantity=None), numbers(), HALVES, 1.0, parts=1, plan=longer)
+    assert seen.proof.scores["r2"].value > 0.8 and hidden.proof.scores["r2"].value < 0.3
+    assert seen.proof.models[0].trained.quantity == "HU"
+    mixed = plan_deep(lambda k: lump(k) if k else disk(k), numbers(), HALVES, 1.0, parts=1)
+    assert mixed.quantity is None
 
 
 class Broken(Exception):

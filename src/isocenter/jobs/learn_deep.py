@@ -9,6 +9,7 @@ import numpy as np
 
 from isocenter.core.errors import InputError
 from isocenter.learn.study import NETWORK
+from isocenter.learn.train.scale import steps
 from isocenter.view.attribution import attribution_picture
 from isocenter.view.report import Figure, Paragraph, Section, Table
 
@@ -43,6 +44,21 @@ def minutes_of(asked: float | None, task: str, of_images: bool) -> tuple[float, 
     return DEFAULT_MINUTES, ()
 
 
+def _drawn(numbers: bool, measured: bool) -> tuple[str, str]:
+    """Return how images were drawn and changed in training, and what the parts that were held out gave."""
+    changes = ["turned", *([] if numbers else ["scaled"])]
+    if not measured:
+        changes.append("shifted in brightness" if numbers else "changed in brightness")
+    changed = f"images {', '.join([*changes, 'made noisier'] if numbers or measured else changes)}"
+    if numbers:
+        held = "The number that is reported is that of the networks; nothing was fitted to it afterwards. Images are not scaled, as a size "
+        return f"Huber's loss on the number in standard units of the training part, {changed}", held + "may be the number."
+    return (
+        f"each class drawn equally often, {changed}",
+        "What the networks said of these parts gave calibration and operating point.",
+    )
+
+
 def network_words(plan: Any) -> str:
     """Return how the network was made, for the methods.
 
@@ -52,15 +68,11 @@ def network_words(plan: Any) -> str:
         A `NetworkPlan`.
     """
     numbers = plan.task == "regression"
-    if numbers:
-        drawn = "Huber's loss on the number in standard units of the training part, images turned, shifted in brightness and made noisier"
-        held = "The number that is reported is that of the networks; nothing was fitted to it afterwards. Images are brought to mean 0 and "
-        held += (
-            "spread 1 each, so that their absolute brightness is not seen, and they are not scaled, as a size may be the number."
-        )
-    else:
-        drawn = "each class drawn equally often, images turned, scaled and changed in brightness"
-        held = "What the networks said of these parts gave calibration and operating point."
+    drawn, held = _drawn(numbers, plan.quantity is not None)
+    if plan.quantity is not None:
+        held += f" All images were shown on one scale: {steps(plan.quantity)}."
+    elif numbers:
+        held += " Images are brought to mean 0 and spread 1 each, so that their absolute brightness is not seen."
     size = " x ".join(str(n) for n in plan.size)
     made, began = f"a ResNet-{plan.depth} of {plan.width:g} times the usual width", "from random weights "
     if plan.start is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from isocenter._version import __version__
 from isocenter.jobs.learn_start import start_methods
 from isocenter.jobs.learn_words import cohort_answers, fill_checklist, latex_table
+from isocenter.learn.train.scale import steps
 from isocenter.learn.train.settings import OPTIMIZERS
 
 __all__ = ["first_scores", "place_score_words", "places_checklist", "places_findings", "places_latex", "places_methods", "spread"]
@@ -131,7 +133,7 @@ def places_methods(found: Any) -> str:
         text += (
             f"The network was trained {'from random weights ' if found.start is None else ''}on images of {' x '.join(map(str, plan['size']))} samples at a spacing of "
             f"{' x '.join(f'{s:.3g}' for s in plan['spacing'])}, {settings['epochs']} epochs in batches of {plan['batch']} ({OPTIMIZERS[settings['optimizer']]}, cosine "
-            "schedule; images turned, scaled and changed in brightness by chance, places moved along); a sixth of the patients of each training "
+            f"schedule; images turned, scaled and {_changed(plan)} by chance, places moved along); a sixth of the patients of each training "
             f"fold chose the best epoch.{start_methods(found)} "
         )
     text += (
@@ -143,6 +145,12 @@ def places_methods(found: Any) -> str:
             f" The {found.away[0]} was also tested on each of {len(found.site_splits.folds)} sites after training on the others."
         )
     return text + f" Software: isocenter {__version__}."
+
+
+def _changed(plan: Mapping[str, Any]) -> str:
+    """Return what is done to the values of training images, and how all are shown where they are measurements."""
+    quantity = plan.get("quantity")
+    return "changed in brightness" if quantity is None else f"made noisier (all shown on one scale: {steps(quantity)})"
 
 
 def places_latex(found: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from isocenter.learn.train.ensemble import joined_networks
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.heads import ClassHead, Head, NumberHead
 from isocenter.learn.train.images import TrainedNetwork, sized, train_prepared
+from isocenter.learn.train.scale import common_quantity
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.start import gentler
 from isocenter.learn.train.watch import Watch
@@ -124,7 +125,7 @@ def fit_network(
     for j, test in enumerate([p[1] for p in parts] or [np.zeros(0, np.int64)]):
         called = f"{name}, part {j + 1}" if parts else name
         trained = train_prepared(
-            data, table.target, head, names=names, validation=[int(k) for k in test], network=plan.network,
+            data, table.target, head, names=names, quantity=plan.quantity, validation=[int(k) for k in test], network=plan.network,
             parameters=plan.parameters, start=_member(start, j), batch=plan.batch, settings=_settings(plan, len(table), j),
             augment=0.5, seed=plan.seed + j,
             folder=None if watch is None else watch.folder_of(called),
@@ -215,7 +216,7 @@ def prove_deep(
         If the images have a time axis, or the minutes are too few.
     """
     plan = plan or plan_deep(read, table, folds, minutes, sites=sites, whole=whole, parts=parts, seed=seed, start=start)
-    data = [sized(read(k), plan.size) for k in range(len(table))]
+    data = [sized(read(k), plan.size, plan.quantity) for k in range(len(table))]
     known = {"truth": table.target.tolist(), "patients": table.groups.tolist()}
     known |= {name: [[k.tolist() for k in part] for part in some] for name, some in (("folds", folds), ("sites", sites))}
     watch = Watch(say, folder, _trainings(folds, sites, whole, parts) * plan.epochs, [plan.to_dict(), known, data])
@@ -269,14 +270,15 @@ def plan_deep(
     """
     count = _trainings(folds, sites, whole, parts)
     learning = round(min(len(train) for train, _ in folds) * (1.0 - 1.0 / parts)) if parts > 1 else len(table)
-    facts = [_facts(read(k)) for k in range(len(table))]
-    shapes, channels = [axes for axes, _ in facts if axes is not None], facts[0][1]
-    if len(shapes) < len(facts) or len({(len(axes), c) for axes, (_, c) in zip(shapes, facts, strict=True)}) != 1:
+    images = [_facts(read(k)) for k in range(len(table))]
+    shapes, channels = [one.axes for one in images if one.axes is not None], images[0].channels
+    if len(shapes) < len(images) or len({(len(axes), one.channels) for axes, one in zip(shapes, images, strict=True)}) != 1:
         raise ContentError(
             "No network can be trained: the images have a time axis, or are not all of one kind; expected pictures or volumes alike."
         )
     outputs, seconds = max(len(table.classes), 1), 60.0 * minutes / count
-    plan = plan_network(shapes, channels, outputs, learning, seconds, parts=parts, seed=seed, start=start)
+    quantity = common_quantity(one.quantity for one in images)
+    plan = plan_network(shapes, channels, outputs, learning, seconds, parts=parts, seed=seed, start=start, quantity=quantity)
     if plan is None:
         raise ContentError(
             f"{minutes:g} minutes for {count} trainings are too few for {LEAST_EPOCHS} passes over the images: allow more with --minutes."
@@ -289,9 +291,17 @@ def _trainings(folds: Parts, sites: Parts, whole: bool, parts: int) -> int:
     return (len(folds) + len(sites) + int(whole)) * parts
 
 
-def _facts(image: Image) -> tuple[tuple[int, ...] | None, int]:
+class _Facts(NamedTuple):
+    """Of an image: samples along each axis (None where no network takes it), channels, what it measures."""
+
+    axes: tuple[int, ...] | None
+    channels: int
+    quantity: str | None
+
+
+def _facts(image: Image) -> _Facts:
     axes = tuple(int(n) for n in image.geometry.shape)
-    return (None if "t" in image.dims or len(axes) not in SIDES else axes), channels_of(image)
+    return _Facts(None if "t" in image.dims or len(axes) not in SIDES else axes, channels_of(image), image.quantity)
 
 
 def training_rows(proof: Proof) -> list[tuple[int, int, int, int, Mapping[str, float]]]:

@@ -43,6 +43,8 @@ class NetworkPlan:
     start
         Digest of the package whose weights are begun with, its network and what that was built with; None begins with random weights of a
         ResNet.
+    quantity
+        What samples measure, where they are shown on the scale of it; None where each image is normalised by itself.
     """
 
     size: tuple[int, ...]
@@ -55,6 +57,7 @@ class NetworkPlan:
     seed: int = 0
     task: Literal["classification", "regression"] = "classification"
     start: tuple[str, str, Mapping[str, Any]] | None = None
+    quantity: str | None = None
 
     @property
     def network(self) -> str:
@@ -91,6 +94,7 @@ def plan_network(
     parts: int = 3,
     seed: int = 0,
     start: Start | None = None,
+    quantity: str | None = None,
 ) -> NetworkPlan | None:
     """Return how to train one network, None where the time is too short to learn anything.
 
@@ -107,7 +111,9 @@ def plan_network(
     parts, seed
         As of `NetworkPlan`.
     start
-        A network to begin with: it, and the size that images are brought to, stay as they are.
+        A network to begin with: it, and the size and the scale that images are brought to, stay as they are.
+    quantity
+        That all images measure (`learn.train.scale.common_quantity`).
     """
     task: Literal["classification", "regression"] = "classification" if outputs > 1 else "regression"
     middle = np.median(np.asarray(shapes, np.float64), axis=0)
@@ -116,7 +122,7 @@ def plan_network(
     if start is not None:
         own = start.trained
         begun = (start.digest, own.network, dict(own.parameters))
-        plan = NetworkPlan(own.size, channels, 1, batch, parts, seed=seed, task=task, start=begun)
+        plan = NetworkPlan(own.size, channels, 1, batch, parts, seed=seed, task=task, start=begun, quantity=own.quantity)
         second = nominal_seconds(plan.network, plan.whole(outputs), (batch, channels, *plan.size))
         epochs = int(min(seconds / (steps * second), _MOST_EPOCHS))
         return replace(plan, epochs=epochs) if epochs >= LEAST_EPOCHS else None
@@ -130,7 +136,7 @@ def plan_network(
         size = tuple(int(max(32, round(n * scale / 8.0) * 8)) for n in middle)
         epochs = int(min(seconds / (steps * sample * float(np.prod(size))), _MOST_EPOCHS))
         if epochs >= LEAST_EPOCHS and (best is None or epochs > best.epochs):
-            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed, task=task)
+            best = NetworkPlan(size, channels, epochs, batch, parts, seed=seed, task=task, quantity=quantity)
         if epochs >= _ENOUGH_EPOCHS:
             break
     return best

@@ -22,7 +22,7 @@ from isocenter.learn.package.archive import pack, unpack
 from isocenter.learn.package.export import export_bundle, export_onnx
 from isocenter.learn.package.fingerprint import fingerprint_of, image_facts
 from isocenter.learn.package.model import Package
-from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter
+from isocenter.learn.package.networks import NetworkPredictor, NetworkSegmenter, restore, take_apart
 from isocenter.learn.package.reading import read_package, write_package
 from isocenter.learn.standard import Standard
 from isocenter.learn.train.heads import ClassHead, NumberHead
@@ -99,6 +99,21 @@ def test_a_classifier_predicts_the_same_after_reading(tmp_path: Path) -> None:
     assert any("CT" in text for text in package.check(image().replace(modality="CT")))
 
 
+def test_a_classifier_keeps_the_scale_of_its_values(tmp_path: Path) -> None:
+    networks = (built("vgg", 0, in_channels=1, out_channels=2, dimensions=2, **VGG),)
+    trained = TrainedNetwork(ClassHead(("ill", "well")), (32, 32), 1, networks, quantity="HU")
+    dense = Image(np.full((32, 32), 400.0, np.float32), ("y", "x"), Geometry.regular((32, 32)), modality="CT", quantity="HU")
+    write_package(tmp_path / "a.isocenter", NetworkPredictor(trained, "vgg", VGG), name="made-up-bone", fingerprint=fingerprint())
+    again = read_package(tmp_path / "a.isocenter").model.trained
+    assert again.quantity == "HU" and np.allclose(again.seen(dense), (400 + 350) / 500)
+    np.testing.assert_array_equal(again.answers([dense]), trained.answers([dense]))
+    described, arrays = take_apart(NetworkPredictor(trained, "vgg", VGG))
+    with pytest.raises(FormatError, match="a scale of 'furlongs'; expected one of HU, SUVbw"):
+        restore({**described, "quantity": "furlongs"}, arrays)
+    before = restore({k: v for k, v in described.items() if k != "quantity"}, arrays)
+    assert before.trained.quantity is None  # type: ignore[union-attr]  # a predictor, not a segmenter
+
+
 def regressor(path: Path, members: int = 2, logarithm: bool = False) -> Package:
     networks = tuple(built("vgg", k, in_channels=1, out_channels=1, dimensions=2, **VGG) for k in range(members))
     head = NumberHead(Standard(3.0, 0.5, True) if logarithm else Standard(70.0, 12.0, False))
@@ -168,6 +183,22 @@ def test_networks_go_out_as_onnx_and_as_a_bundle(tmp_path: Path) -> None:
         theirs = parser.get_parsed_content("network")(data)
         ours = package.model.trained.networks[0](data)
     assert float((theirs - ours).abs().max()) <= 1e-4
+
+
+def test_a_bundle_says_how_measured_values_are_scaled(tmp_path: Path) -> None:
+    networks = (built("vgg", 0, in_channels=1, out_channels=2, dimensions=2, **VGG),)
+    steps = {}
+    for quantity in ("HU", None):
+        trained = TrainedNetwork(ClassHead(("ill", "well")), (32, 32), 1, networks, quantity=quantity)
+        path = tmp_path / f"{quantity}.isocenter"
+        package = write_package(path, NetworkPredictor(trained, "vgg", VGG), name="made-up-bone", fingerprint=fingerprint())
+        export_bundle(package, tmp_path / f"bundle-{quantity}")
+        config = json.loads((tmp_path / f"bundle-{quantity}" / "configs" / "inference.json").read_text(encoding="utf-8"))
+        steps[quantity] = {s["_target_"]: s for s in config["preprocessing"]["transforms"]}
+    cut, shift = steps["HU"]["ScaleIntensityRanged"], steps["HU"]["NormalizeIntensityd"]
+    assert (cut["a_min"], cut["a_max"], cut["b_min"], cut["b_max"], cut["clip"]) == (-1024.0, 2000.0, -1024.0, 2000.0, True)
+    assert (shift["subtrahend"], shift["divisor"]) == (-350.0, 500.0) and "channel_wise" not in shift
+    assert "ScaleIntensityRanged" not in steps[None] and steps[None]["NormalizeIntensityd"]["channel_wise"] is True
 
 
 def _labels_outside(package: Package, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from isocenter.core.image import Image
 from isocenter.core.points import Boxes
 from isocenter.learn.package import selftest
 from isocenter.learn.package.export import TOLERANCE, export_bundle, export_onnx
-from isocenter.learn.package.place_onnx import KEY
+from isocenter.learn.package.place_onnx import KEY, decoding
 from isocenter.learn.package.reading import read_package
 from isocenter.learn.places.baselines import Blobs
 from isocenter.learn.places.model import PlaceModel
@@ -118,6 +119,17 @@ def test_a_landmark_net_goes_out_with_its_decoding(tmp_path: Path) -> None:
     expected = package.model.predict(image)
     np.testing.assert_allclose(means * step + (step - 1) / 2, expected.samples, atol=1e-3)
     np.testing.assert_allclose(np.sqrt((spread * (step * 3.2) ** 2).mean(axis=1)), expected.scores, atol=1e-3)
+
+
+def test_the_file_says_how_measured_values_are_prepared(tmp_path: Path) -> None:
+    model, image = landmark_net()
+    net = model.finder
+    measured = PlaceModel(replace(net, plan=replace(net.plan, quantity="HU")))
+    said = decoding(packaged(tmp_path / "a.isocenter", measured, [image]))["input"]["prepared"]
+    assert "cut the values (HU) at -1024 and 2000, take -350 from them and divide by 500" in said and "deviation" not in said
+    seen = read_package(tmp_path / "a.isocenter").model.finder.seen(image.with_array(np.full_like(image.array, 150)))[0]
+    assert np.allclose(seen.data, 1.0)
+    assert "its mean and divide" in decoding(packaged(tmp_path / "b.isocenter", model, [image]))["input"]["prepared"]
 
 
 def test_networks_of_places_pass_their_self_test_and_baselines_have_no_graph(tmp_path: Path) -> None:

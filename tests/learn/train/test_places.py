@@ -168,3 +168,13 @@ def test_one_sentence_for_what_cannot_be_trained() -> None:
     tiny = [Places("boxes", np.array([[3.0, 3.0, 3.1, 3.1]]), ("disc",), i.geometry) for i in images]
     with pytest.raises(ContentError, match="samples on the finest grid"):
         detection_plan(images, tiny, ["disc"])
+
+
+def test_values_that_are_measurements_are_not_changed_by_chance() -> None:
+    image, points = np.full((1, 16, 16), 0.4, np.float32), np.array([[8.0, 8.0]])
+    plain = (("a",), (16, 16), (1.0, 1.0), 1, 1.0, (), 0)
+    middles = {}
+    for quantity in ("HU", None):
+        batches = PlaceBatches([image], [points], None, *plain, quantity)
+        middles[quantity] = [float(next(iter(batches.epoch(n)))["image"][0, 0, 5:11, 5:11].mean()) for n in range(20)]
+    assert np.allclose(middles["HU"], 0.4, atol=0.1) and np.ptp(middles[None]) > 0.25

@@ -16,6 +16,7 @@ from isocenter.learn.package.model import Package
 from isocenter.learn.package.models import TableModel, held_rows, take_apart
 from isocenter.learn.package.pixels import PixelSegmenter
 from isocenter.learn.places.model import PlaceModel
+from isocenter.learn.train.scale import SCALES
 
 __all__ = ["TOLERANCE", "export_bundle", "export_onnx"]
 
@@ -226,7 +227,7 @@ def _inference(package: Package) -> dict[str, Any]:
         spacing = [*_oriented(package), *spacing]
         spacing.append(_turned(len(shape)))
     else:
-        values = [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
+        values = _measured(package.model.trained.quantity)
         inferer = {"_target_": "SimpleInferer"}
         spacing = [
             *_oriented(package),
@@ -271,9 +272,24 @@ def _turned(axes: int) -> dict[str, Any]:
 def _values(plan: Any) -> list[dict[str, Any]]:
     """Return how a plan brings the values of an image to what its network sees, in MONAI's words."""
     if plan.normalisation != "ct":
-        return [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
+        return _by_itself()
     known = plan.intensity[0]
-    low, high = known["low"], known["high"]
+    return _in_range(known["low"], known["high"], known["mean"], known["std"])
+
+
+def _measured(quantity: str | None) -> list[dict[str, Any]]:
+    """Return how the values of a quantity are brought to what a network of whole images sees."""
+    if quantity is None:
+        return _by_itself()
+    scale = SCALES[quantity]
+    return _in_range(scale.low, scale.high, scale.middle, scale.width)
+
+
+def _by_itself() -> list[dict[str, Any]]:
+    return [{"_target_": "NormalizeIntensityd", "keys": "image", "channel_wise": True}]
+
+
+def _in_range(low: float, high: float, middle: float, width: float) -> list[dict[str, Any]]:
     return [
         {
             "_target_": "ScaleIntensityRanged",
@@ -284,5 +300,5 @@ def _values(plan: Any) -> list[dict[str, Any]]:
             "b_max": high,
             "clip": True,
         },
-        {"_target_": "NormalizeIntensityd", "keys": "image", "subtrahend": known["mean"], "divisor": known["std"]},
+        {"_target_": "NormalizeIntensityd", "keys": "image", "subtrahend": middle, "divisor": width},
     ]

@@ -20,6 +20,7 @@ from isocenter.learn.train.architecture import built_net
 from isocenter.learn.train.heads import head_from
 from isocenter.learn.train.images import TrainedNetwork
 from isocenter.learn.train.plan import Plan
+from isocenter.learn.train.scale import SCALES
 from isocenter.learn.train.segmentation import TrainedSegmenter
 
 __all__ = ["NetworkPredictor", "NetworkSegmenter", "restore", "restored_net", "take_apart"]
@@ -98,6 +99,7 @@ def take_apart(model: NetworkPredictor | NetworkSegmenter) -> tuple[dict[str, An
         **own.head.to_dict(),
         "size": list(own.size),
         "channels": own.channels,
+        "quantity": own.quantity,
         "calibrator": calibrator_to(model.calibrator),
         "threshold": model.threshold,
     }, arrays
@@ -124,7 +126,9 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
         head, parameters = head_from(description), dict(description["parameters"])
         whole = {"in_channels": channels, "out_channels": head.outputs, "dimensions": len(size), **parameters}
         made = [restored_net(description["network"], whole, arrays, k) for k in range(int(description["count"]))]
-        trained = TrainedNetwork(head, size, channels, tuple(made), (), str(description["network"]), parameters)
+        trained = TrainedNetwork(
+            head, size, channels, tuple(made), (), str(description["network"]), parameters, _quantity(description)
+        )
         calibrator = calibrator_from(description["calibrator"])
         return NetworkPredictor(trained, description["network"], parameters, calibrator, float(description["threshold"]))
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -132,6 +136,14 @@ def restore(description: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any
             raise
         reason = str(error) if isinstance(error, IsocenterError | ValueError) else type(error).__name__
         raise FormatError(f"The networks do not fit their description ({reason}): the package was not written whole.") from error
+
+
+def _quantity(description: Mapping[str, Any]) -> str | None:
+    """Return what samples measure; packages of before the scale was kept normalise each image by itself."""
+    named = description.get("quantity")
+    if named is not None and named not in SCALES:
+        raise ValueError(f"a scale of {named!r}; expected one of {', '.join(SCALES)}")
+    return None if named is None else str(named)
 
 
 def restored_net(name: str, parameters: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], k: int) -> nn.Module:

@@ -11,6 +11,7 @@ from isocenter.learn.package.model import Package
 from isocenter.learn.places.model import PlaceModel
 from isocenter.learn.train.detection import LEAST, MOST, OVERLAP, TrainedDetector
 from isocenter.learn.train.landmarks import TrainedLandmarks
+from isocenter.learn.train.scale import steps
 from isocenter.nets.onnx_export import export_onnx
 
 __all__ = ["KEY", "decoding", "export_places"]
@@ -21,8 +22,8 @@ KEY = "isocenter"
 _PREPARED = (
     "Bring the image to 'spacing' (array order): with step = spacing / own spacing along each axis, it has round(samples / step) samples, at "
     "least 1, and sample k is read by linear interpolation at k * step + (step - 1) / 2 of the image, edges extended. Where step > 1, first smooth by a "
-    "Gaussian of 0.4 * sqrt(step^2 - 1) samples along that axis. Then take from each channel its mean and divide by its standard deviation, and "
-    "put zeros behind the last samples until each axis has 'size'. An image that is larger than that does not fit this file."
+    "Gaussian of 0.4 * sqrt(step^2 - 1) samples along that axis. Then {values}, and put zeros behind the last samples until each axis has "
+    "'size'. An image that is larger than that does not fit this file."
 )
 _BACK = "Sample p of the network's grid is sample p * step + (step - 1) / 2 of the image; clip to -1/2 ... samples - 1/2."
 
@@ -88,7 +89,11 @@ def decoding(package: Package) -> dict[str, Any]:
         "names": list(plan.names),
         "spacing": list(plan.spacing),
         "size": list(plan.size),
-        "input": {"name": "image", "shape": [1, plan.channels, *plan.size], "prepared": _PREPARED},
+        "input": {
+            "name": "image",
+            "shape": [1, plan.channels, *plan.size],
+            "prepared": _PREPARED.format(values=steps(plan.quantity)),
+        },
     }
     return facts | (_of_detector(model) if isinstance(model.finder, TrainedDetector) else _of_landmarks(model))
 

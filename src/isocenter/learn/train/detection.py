@@ -129,14 +129,14 @@ def train_detector(
         return detection_plan(images, truth, classes, seconds, settings)
 
     plan = kept_plan(PlacePlan, plan, folder, planned)
-    seen = [framed(image, plan.spacing, plan.channels) for image in images]
+    seen = [framed(image, plan.spacing, plan.channels, plan.quantity) for image in images]
     held = held_out(validation, len(images), seed, groups)
     learning = [k for k in range(len(images)) if k not in held]
     batches = PlaceBatches(
         [seen[k].data for k in learning],
         [seen[k].inside(truth[k].samples) for k in learning],
         [np.array([plan.names.index(n) for n in truth[k].names], np.int64) for k in learning],
-        [cases[k] for k in learning], plan.size, plan.spacing, plan.batch, plan.augment, plan.mirror, seed,
+        [cases[k] for k in learning], plan.size, plan.spacing, plan.batch, plan.augment, plan.mirror, seed, plan.quantity,
     )  # fmt: skip
     net = new_net(plan, seed, start)
     checked = [(images[k], truth[k]) for k in held]

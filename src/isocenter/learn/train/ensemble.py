@@ -39,19 +39,22 @@ def joined_segmenters(members: Sequence[TrainedSegmenter]) -> TrainedSegmenter:
 
 
 def joined_networks(members: Sequence[TrainedNetwork]) -> TrainedNetwork:
-    """Return the ensemble of networks of the same classes, or the same units of a number, and image size.
+    """Return the ensemble of networks of the same classes, or the same units of a number, image size and scale of values.
 
     Raises
     ------
     ParameterError
-        If they differ in either.
+        If they differ in one of them.
     """
     first = _first(members)
-    if any((m.head, m.size, m.channels) != (first.head, first.size, first.channels) for m in members):
-        raise ParameterError("Networks of an ensemble with different classes, units or sizes: expected the same for all.")
+    own = (first.head, first.size, first.channels, first.quantity)
+    if any((m.head, m.size, m.channels, m.quantity) != own for m in members):
+        raise ParameterError("Networks of an ensemble with different classes, units, sizes or scales: expected the same for all.")
     networks = tuple(net for member in members for net in member.networks)
     histories = tuple(h for m in members for h in m.histories)
-    return TrainedNetwork(first.head, first.size, first.channels, networks, histories, first.network, first.parameters)
+    return TrainedNetwork(
+        first.head, first.size, first.channels, networks, histories, first.network, first.parameters, first.quantity
+    )
 
 
 def _first(members: Sequence[Member]) -> Member:

@@ -13,7 +13,7 @@ from isocenter.core.image import Image
 from isocenter.kernels.interpolate import sample_affine
 from isocenter.kernels.smooth import gaussian
 from isocenter.learn.train.fingerprint import channel_first, channels_of
-from isocenter.learn.train.preparation import normalised
+from isocenter.learn.train.scale import scaled
 
 __all__ = ["Framed", "check_alike", "framed", "padded", "spacing_for"]
 
@@ -72,8 +72,15 @@ def spacing_for(images: Sequence[Image], longest: int, detail: float | None = No
     return tuple(float(f"{max(s, coarse):.6g}") for s in own)
 
 
-def framed(image: Image, spacing: Sequence[float], channels: int) -> Framed:
-    """Return an image at a spacing, smoothed before it gets coarser, normalised to zero mean and unit deviation.
+def framed(image: Image, spacing: Sequence[float], channels: int, quantity: str | None = None) -> Framed:
+    """Return an image at a spacing, smoothed before it gets coarser, normalised to about zero mean and unit deviation.
+
+    Parameters
+    ----------
+    image, spacing, channels
+        Without time; mm (or px) per sample; of the training.
+    quantity
+        What the values measure (`scale.common_quantity` of the training); None normalises each channel by itself.
 
     Raises
     ------
@@ -90,13 +97,13 @@ def framed(image: Image, spacing: Sequence[float], channels: int) -> Framed:
         raise ContentError("The image holds values that are not finite: expected finite numbers; repair it first.")
     step = np.asarray(tuple(spacing)) / np.asarray(image.geometry.spacing)
     if np.allclose(step, 1.0, atol=1e-3):
-        return Framed(normalised(data, "zscore", [{}] * len(data)), np.ones(step.size))
+        return Framed(scaled(data, quantity), np.ones(step.size))
     shape = tuple(int(n) for n in np.maximum(np.round(np.asarray(data.shape[1:]) / step), 1))
     matrix = np.column_stack([np.diag(step), (step - 1.0) / 2.0])
     sigma = np.where(step > 1.0, 0.4 * np.sqrt(np.maximum(step**2 - 1.0, 0.0)), 0.0)
     smooth = [gaussian(c, [float(s) for s in sigma]) if sigma.any() else c for c in data]
     moved = np.stack([sample_affine(c, matrix, shape, "linear", None) for c in smooth]).astype(np.float32)
-    return Framed(normalised(moved, "zscore", [{}] * len(moved)), step)
+    return Framed(scaled(moved, quantity), step)
 
 
 def padded(data: Samples, size: Sequence[int], divisor: Sequence[int]) -> Samples:

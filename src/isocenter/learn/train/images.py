@@ -27,7 +27,7 @@ from isocenter.learn.train.fingerprint import channel_first, channels_of
 from isocenter.learn.train.heads import Head
 from isocenter.learn.train.history import EpochRow, History
 from isocenter.learn.train.holding import held_out
-from isocenter.learn.train.preparation import normalised
+from isocenter.learn.train.scale import common_quantity, kept_values, scaled
 from isocenter.learn.train.settings import FitSettings
 from isocenter.learn.train.start import begun, require_kind
 
@@ -101,6 +101,8 @@ class TrainedNetwork:
         Their histories, where they were trained here.
     network, parameters
         Name in `isocenter.nets`, and what the networks were built with beside channels, outputs and axes.
+    quantity
+        What samples measure, where they are shown on the scale of it (`scale.SCALES`); None where each image is normalised by itself.
     """
 
     head: Head
@@ -110,6 +112,7 @@ class TrainedNetwork:
     histories: tuple[History, ...] = ()
     network: str = "resnet"
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    quantity: str | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -128,7 +131,7 @@ class TrainedNetwork:
             raise ContentError(
                 f"An image with {channels_of(image)} channels; expected {self.channels}, as the network was trained with."
             )
-        return sized(image, self.size)
+        return sized(image, self.size, self.quantity)
 
     def predict(self, image: Image) -> Prediction:
         """Return the probability of each class, or the number."""
@@ -180,7 +183,9 @@ def train_images(
     if size is None:
         median = np.median([i.geometry.shape for i in images], axis=0)
         size = [int(min(n, 224 if axes == 2 else 64)) for n in median]
-    return train_prepared([sized(image, size) for image in images], truth, head, names=names, **options)
+    quantity = common_quantity(i.quantity for i in images) if start is None else start.quantity
+    data = [sized(image, size, quantity) for image in images]
+    return train_prepared(data, truth, head, names=names, quantity=quantity, **options)
 
 
 def train_prepared(
@@ -189,6 +194,7 @@ def train_prepared(
     head: Head,
     *,
     names: Sequence[str] | None = None,
+    quantity: str | None = None,
     validation: Sequence[int] | float = 0.2,
     network: str | None = None,
     parameters: Mapping[str, Any] | None = None,
@@ -214,6 +220,8 @@ def train_prepared(
         Index of the class of each, or its number, and what is learnt.
     names
         Of the cases, for messages.
+    quantity
+        That `sized` was told.
     validation, network, parameters, start, batch, settings, mirror, augment, folder, seed, progress, groups, workers, cache
         As of `TrainingOptions`.
     """
@@ -224,7 +232,7 @@ def train_prepared(
     distributed.joined()
     held = held_out(validation, len(data), seed, groups, strata)
     learning = [k for k in range(len(data)) if k not in held]
-    usual = replace(head.usual, mirror=tuple(mirror), strength=augment)
+    usual = kept_values(replace(head.usual, mirror=tuple(mirror), strength=augment), quantity)
     steps = max(-(-len(learning) // batch), 1)
     recipe = Recipe(tuple(size), batch, augment=usual, seed=seed, steps=steps)
     _, place = cases.forecast(
@@ -247,7 +255,7 @@ def train_prepared(
             progress=progress,
         )
     kept_of = {k: v for k, v in whole.items() if k not in ("in_channels", "out_channels", "dimensions")}
-    return TrainedNetwork(head, tuple(size), channels, (fitted.net,), (fitted.history,), network, kept_of)
+    return TrainedNetwork(head, tuple(size), channels, (fitted.net,), (fitted.history,), network, kept_of, quantity)
 
 
 def _architecture(
@@ -283,7 +291,7 @@ class _Score:
         return self.head.scores(outputs, self.targets)
 
 
-def sized(image: Image, size: Sequence[int]) -> FloatArray:
+def sized(image: Image, size: Sequence[int], quantity: str | None = None) -> FloatArray:
     """Return an image of `size` samples over its whole extent, smoothed before it gets coarser, and normalised.
 
     Parameters
@@ -292,6 +300,8 @@ def sized(image: Image, size: Sequence[int]) -> FloatArray:
         Without time. Samples that are not finite become the median of the others of their channel.
     size
         Samples along each spatial axis.
+    quantity
+        What the values measure (`scale.common_quantity` of the training); None normalises each channel by itself.
 
     Returns
     -------
@@ -306,7 +316,7 @@ def sized(image: Image, size: Sequence[int]) -> FloatArray:
     sigma = np.where(steps > 1.0, 0.4 * np.sqrt(np.maximum(steps**2 - 1.0, 0.0)), 0.0)
     smoothed = [gaussian(channel, [float(s) for s in sigma]) if sigma.any() else channel for channel in data]
     channels = np.stack([sample_affine(c, matrix, tuple(size), "linear", None) for c in smoothed]).astype(np.float32)
-    return normalised(channels, "zscore", [{}] * len(channels))
+    return scaled(channels, quantity)
 
 
 def _middle(channel: FloatArray) -> np.float32:

@@ -126,7 +126,7 @@ def train_landmarks(
         return landmark_plan(images, marks, seconds, settings)
 
     plan = kept_plan(PlacePlan, plan, folder, planned)
-    seen = [framed(image, plan.spacing, plan.channels) for image in images]
+    seen = [framed(image, plan.spacing, plan.channels, plan.quantity) for image in images]
     places = []
     for one, t in zip(seen, truth, strict=True):
         rows = np.full((len(plan.names), t.geometry.ndim), np.nan)
@@ -138,7 +138,7 @@ def train_landmarks(
     learning = [k for k in range(len(images)) if k not in held]
     batches = PlaceBatches(
         [seen[k].data for k in learning], [places[k] for k in learning], None, [cases[k] for k in learning], plan.size,
-        plan.spacing, plan.batch, plan.augment, plan.mirror, seed,
+        plan.spacing, plan.batch, plan.augment, plan.mirror, seed, plan.quantity,
     )  # fmt: skip
     net = new_net(plan, seed, start)
     step = int(plan.parameters["step"])

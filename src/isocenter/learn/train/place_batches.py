@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.kernels.interpolate import sample_affine
 from isocenter.learn.loading.augment import USUAL
+from isocenter.learn.train.scale import kept_values
 
 __all__ = ["PlaceBatches", "moved_boxes", "moved_points"]
 
@@ -43,6 +44,8 @@ class PlaceBatches:
         Strength, and axes along which images may be mirrored.
     seed
         Of everything random.
+    quantity
+        What samples measure, so that their values are left alone; None where each image was normalised by itself.
     """
 
     images: Sequence[Samples]
@@ -55,6 +58,7 @@ class PlaceBatches:
     augment: float
     mirror: tuple[int, ...]
     seed: int
+    quantity: str | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.images) / self.batch)
@@ -75,7 +79,7 @@ class PlaceBatches:
 
     def _one(self, k: int, generator: np.random.Generator) -> tuple[Samples, FloatArray]:
         image = self.images[k]
-        augment = replace(USUAL, strength=self.augment, mirror=self.mirror)
+        augment = kept_values(replace(USUAL, strength=self.augment, mirror=self.mirror), self.quantity)
         placement = augment.placed(len(self.size), generator, self.spacing)
         start = (np.array(image.shape[1:]) - np.array(self.size)) / 2.0
         whole = placement.copied and not placement.mirror  # whole samples are copied, not mixed

@@ -46,7 +46,7 @@ class PlaceNet:
     def seen(self, image: Image) -> tuple[Framed, Tensor]:
         """Return an image on the grid of the plan, and what the network is shown of it, shape (1, channels, *size)."""
         net: Any = self.network
-        seen = framed(image, self.plan.spacing, self.plan.channels)
+        seen = framed(image, self.plan.spacing, self.plan.channels, self.plan.quantity)
         return seen, laid_out(torch.from_numpy(padded(seen.data, self.plan.size, net.divisor)[None]), self.plan)
 
     def save(self, folder: Path | str) -> None:

@@ -18,6 +18,7 @@ from isocenter.learn.train import cost
 from isocenter.learn.train.fingerprint import channels_of
 from isocenter.learn.train.frames import spacing_for
 from isocenter.learn.train.plan_file import read_as, write_as
+from isocenter.learn.train.scale import SCALES, common_quantity
 from isocenter.learn.train.settings import FitSettings, Optimizer
 
 __all__ = [
@@ -65,6 +66,8 @@ class PlacePlan:
         Axes along which the anatomy may be mirrored.
     settings
         Of the engine.
+    quantity
+        What samples measure, where they are shown on the scale of it; None where each image is normalised by itself.
     """
 
     network: str
@@ -77,6 +80,7 @@ class PlacePlan:
     augment: float = 0.7
     mirror: tuple[int, ...] = ()
     settings: FitSettings = field(default_factory=FitSettings)
+    quantity: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for YAML."""
@@ -100,6 +104,8 @@ class PlacePlan:
             values["settings"] = FitSettings(**values.get("settings", {}))
             for key, kind in (("names", str), ("spacing", float), ("size", int), ("mirror", int)):
                 values[key] = tuple(kind(v) for v in values.get(key, ()))
+            if values.get("quantity") not in (None, *SCALES):
+                raise ValueError(f"quantity {values['quantity']!r}, expected one of {', '.join(SCALES)}")
             return cls(**values)
         except (TypeError, KeyError, ValueError) as error:
             raise SpecError(f"does not describe a training plan ({error}); write one and edit that", source) from error
@@ -137,7 +143,7 @@ def landmark_plan(
         }
         return PlacePlan("heatmap_landmarks", parameters, tuple(names), spacing, size, channels_of(images[0]), batch_of(axes))
 
-    return _within(shaped, len(images), axes, seconds, settings)
+    return _measured(_within(shaped, len(images), axes, seconds, settings), images)
 
 
 def detection_plan(
@@ -189,7 +195,7 @@ def detection_plan(
         size = size_of(images, spacing, 2 ** (stages - 1))
         return PlacePlan("one_stage_detector", parameters, tuple(names), spacing, size, channels_of(images[0]), batch_of(axes))
 
-    return _within(shaped, len(images), axes, seconds, settings)
+    return _measured(_within(shaped, len(images), axes, seconds, settings), images)
 
 
 def write_place_plan(plan: PlacePlan, path: Path | str) -> None:
@@ -229,6 +235,10 @@ def size_of(images: Sequence[Image], spacing: Sequence[float], divisor: int) -> 
     shapes = np.array([np.asarray(i.geometry.extent) / np.asarray(tuple(spacing)) for i in images])
     wanted = np.minimum(shapes.max(axis=0), 1.5 * np.median(shapes, axis=0))
     return tuple(int(-(-round(n) // divisor) * divisor) for n in np.maximum(np.round(wanted), 1))
+
+
+def _measured(plan: PlacePlan, images: Sequence[Image]) -> PlacePlan:
+    return replace(plan, quantity=common_quantity(i.quantity for i in images))
 
 
 def _within(shaped: Any, cases: int, axes: int, seconds: float | None, settings: FitSettings | None) -> PlacePlan:

@@ -26,7 +26,8 @@ def train_regressor(
 ) -> TrainedNetwork:
     """Train a network of numbers.
 
-    Each image is brought to mean 0 and spread 1: what only its absolute brightness tells cannot be learnt.
+    Images that all measure the same (HU, SUVbw) are seen on one scale. All others are brought to mean 0 and spread 1 each: what only their
+    absolute brightness tells cannot be learnt.
 
     Parameters
     ----------
